@@ -1,0 +1,1 @@
+//! What operators do around the pipeline: init, check, health and metrics.

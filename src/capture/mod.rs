@@ -1,0 +1,1 @@
+//! Messages of the WAL to changes of rows: relations, transactions, actors.

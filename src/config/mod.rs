@@ -1,0 +1,1 @@
+//! The configuration: config.toml and the environment, checked whole, with every fault at once.

@@ -1,0 +1,1 @@
+//! `walhook run`: the pipeline, its listeners and signals.

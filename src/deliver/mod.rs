@@ -1,0 +1,1 @@
+//! One endpoint, one lane: outgoing webhook calls and what becomes of them.

@@ -1,0 +1,1 @@
+//! `walhook demo`: a throwaway cluster, a shop, a daemon and a receiver.

@@ -1,0 +1,156 @@
+//! An endpoint as configured: where to send what, how to sign it, when to try again.
+//!
+//! Values are checked where they are made (`config`); whoever holds an [`Endpoint`] trusts it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::secret::Secret;
+
+/// Identity of an endpoint in the log and the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointId(pub Uuid);
+
+/// One configured receiver of webhooks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// Identity; for an endpoint of the file a function of its name.
+    pub id: EndpointId,
+    /// Unique name.
+    pub name: String,
+    /// The tenant it belongs to.
+    pub application: String,
+    /// Absolute http or https URL without user info.
+    pub url: url::Url,
+    /// POST, PUT or PATCH.
+    pub method: Method,
+    /// False: no deliveries are made for what happens meanwhile.
+    pub enabled: bool,
+    /// The first signs; all sign where the profile can carry several. Empty: unsigned.
+    pub secrets: Vec<Secret>,
+    /// Signature profiles, each at most once.
+    pub signature: Vec<Profile>,
+    /// Which events it wants.
+    pub filter: Filter,
+    /// Custom headers, in order; names as written (valid, not reserved).
+    pub headers: Vec<(String, Secret)>,
+    /// How it authenticates us, from `auth` or the URL's user info.
+    pub auth: Option<Auth>,
+    /// Private CA and client certificate.
+    pub tls: TlsFiles,
+    /// One deadline over DNS, connect, TLS, headers and body.
+    pub timeout: Duration,
+    /// What to try again and when.
+    pub retry: RetryPolicy,
+    /// What must not overtake what.
+    pub ordering: Ordering,
+    /// Most requests at a time, at least 1.
+    pub max_in_flight: usize,
+    /// Attempts a second; 0 = no limit.
+    pub rate_limit_per_second: u32,
+    /// Rest after the k-th consecutive failure; the last value repeats; never empty.
+    pub failure_rest: Vec<Duration>,
+    /// Consecutive failures at which an alert is raised.
+    pub alert_after: Vec<u32>,
+    /// Consecutive failures that disable the endpoint; 0 = never.
+    pub disable_after: u32,
+    /// And how long it must have been failing by then.
+    pub disable_min_duration: Duration,
+}
+
+/// What an endpoint wants to hear of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Filter {
+    /// `created`, `updated`, … or type globs; `*` is all.
+    pub events: Vec<String>,
+    /// Globs over model labels; empty = all.
+    pub include_models: Vec<String>,
+    /// Globs over model labels.
+    pub exclude_models: Vec<String>,
+    /// Per model label or `*`: the only fields shown. Fields are columns or dotted json paths.
+    pub include_fields: Vec<(String, Vec<String>)>,
+    /// Per model label or `*`: fields never shown.
+    pub exclude_fields: Vec<(String, Vec<String>)>,
+    /// Per model label or `*`: field and the text shown in its place.
+    pub redact_fields: Vec<(String, Vec<(String, String)>)>,
+    /// Origins (inbound sources) whose changes are not sent.
+    pub exclude_origins: Vec<String>,
+}
+
+/// HTTP method of deliveries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// POST.
+    #[default]
+    Post,
+    /// PUT.
+    Put,
+    /// PATCH.
+    Patch,
+}
+
+/// How a body is signed (contract 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// `X-Webhook-Signature: sha256=<hex>` over `{timestamp}.{body}`.
+    XWebhook,
+    /// Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
+    Standard,
+    /// `X-Webhook-Signature: <hex>` over the body.
+    Body,
+    /// `X-Signature: sha256=<hex>` over the body.
+    XSignature,
+}
+
+/// How walhook authenticates itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Basic auth.
+    Basic {
+        /// User name.
+        username: String,
+        /// Password.
+        password: Secret,
+    },
+    /// A fixed bearer token.
+    Bearer {
+        /// The token.
+        token: Secret,
+    },
+}
+
+/// PEM files for a receiver with its own CA or mutual TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Roots to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Client certificate chain.
+    pub cert_file: Option<PathBuf>,
+    /// Its private key.
+    pub key_file: Option<PathBuf>,
+}
+
+/// When a failed attempt is followed by another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetryPolicy {
+    /// Delay before the k-th retry; as many retries as delays.
+    pub schedule: Vec<Duration>,
+    /// Share of the delay by which it may differ either way, 0 to 1.
+    pub jitter: f64,
+    /// Statuses that are retried; empty = every one that is not 2xx. Network failures always are.
+    pub retry_on_status: Vec<u16>,
+}
+
+/// What must not overtake what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ordering {
+    /// Events of one row.
+    #[default]
+    Key,
+    /// All events of the endpoint.
+    Endpoint,
+    /// Nothing.
+    None,
+}

@@ -1,0 +1,1 @@
+//! The way of an event: capture, route, lanes, ledger, acknowledge. Start reading here.

@@ -1,0 +1,1 @@
+//! Which endpoint gets which body of a change. Pure.

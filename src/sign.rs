@@ -1,0 +1,1 @@
+//! Signatures of bodies (contract 3.2).
