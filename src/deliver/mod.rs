@@ -1,1 +1,5 @@
 //! One endpoint, one lane: outgoing webhook calls and what becomes of them.
+
+pub mod classify;
+pub mod guard;
+pub mod retry;
