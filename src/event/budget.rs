@@ -5,6 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::task::AtomicWaker;
 
+/// What a delivery takes besides its body: itself, its event, its place in queues.
+const OVERHEAD: usize = 512;
+
+/// Memory that a delivery with a body of `bytes` takes.
+pub fn footprint(bytes: usize) -> usize {
+    bytes + OVERHEAD
+}
+
 /// One lane's share of the memory budget, and what it holds of it.
 #[derive(Debug)]
 pub struct Share {
