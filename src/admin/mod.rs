@@ -1,1 +1,3 @@
-//! What operators do around the pipeline: init, check, health and metrics.
+//! What operators do around the pipeline: init, check, health and metrics, a receiver to try.
+
+pub mod init;

@@ -7,7 +7,7 @@ mod endpoints;
 mod ledger;
 mod owner;
 mod queue;
-mod schema;
+pub mod schema;
 mod session;
 mod shared;
 mod sql;
