@@ -11,11 +11,16 @@
 //! reader never collects a transaction; each change is routed as it comes. Nothing travels back
 //! up but the confirmed LSN and the room that lanes have.
 
+mod gap;
 mod lanes;
 mod replay;
+mod run;
 mod takeover;
+mod watcher;
 
-pub use takeover::{Pipeline, Setup, TakeoverError};
+pub use gap::OnGap;
+pub use run::{Pipeline, RunError};
+pub use takeover::{Setup, TakeoverError};
 
 use std::sync::Arc;
 
@@ -29,6 +34,7 @@ use crate::lsn::{Lsn, Position};
 use crate::replication::{Frame, ReplicationError, Stream};
 use crate::route::{Routed, Router};
 use crate::shutdown::Shutdown;
+use crate::store::catalog::{CatalogError, describe};
 use crate::store::{SharedSession, StoreError};
 use lanes::Lanes;
 use replay::Replay;
@@ -50,14 +56,16 @@ pub enum ReadError {
     Capture(#[from] CaptureError),
     /// The catalog could not be asked.
     #[error("cannot ask the catalog")]
-    Catalog(#[from] StoreError),
+    Catalog(#[from] CatalogError),
+    /// No session to ask it in.
+    #[error("cannot reach the database")]
+    Store(#[from] StoreError),
     /// The ledger ended, so nothing can be settled any more.
     #[error("the ledger ended")]
     LedgerEnded,
 }
 
 /// The reader: everything that happens between the replication stream and the lanes.
-#[derive(Debug)]
 pub struct Reader {
     capture: Capture,
     router: Router,
@@ -128,13 +136,15 @@ impl Reader {
         let message = decode(payload)?;
         if let Some(question) = self.capture.question(&message) {
             let session = self.catalog.get().await?;
-            self.capture.learn(session.ask_catalog(&question).await?);
+            self.capture.learn(describe(session.client(), &question).await?);
         }
         match self.capture.take(message)? {
             Captured::Change(change) => self.route(&change),
             Captured::Emitted(emitted) if self.replay.is_new(emitted.position) => {
-                self.router.route_emitted(&emitted, &mut self.routed);
-                self.dispatch(emitted.position);
+                match self.router.route_emitted(&emitted, &mut self.routed) {
+                    Ok(()) => self.dispatch(emitted.position),
+                    Err(error) => tracing::warn!(%error, "a custom event is not sent"),
+                }
             }
             Captured::Commit { position, end } => self.pass(position, Some(end)),
             Captured::Emitted(_) | Captured::Nothing => {}

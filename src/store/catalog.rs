@@ -3,7 +3,7 @@
 //! The catalog answers as of now, the WAL speaks as of then: whatever is gone or renamed
 //! meanwhile is simply missing from the answer.
 
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 const RELATIONS: &str = include_str!("../../sql/queries/catalog_relations.sql");
@@ -84,10 +84,14 @@ pub enum CatalogError {
 /// # Errors
 /// [`CatalogError::Query`] if the connection or the statement fails; asking again is harmless.
 pub async fn describe(client: &Client, question: &Question) -> Result<Answer, CatalogError> {
-    let relations = client.query_typed(RELATIONS, &[(&question.relations, Type::OID_ARRAY)]);
-    let types = client.query_typed(TYPES, &[(&question.types, Type::OID_ARRAY)]);
-    let (relations, types) =
-        futures_util::future::try_join(relations, types).await.map_err(CatalogError::Query)?;
+    let relations: &[(&(dyn ToSql + Sync), Type)] = &[(&question.relations, Type::OID_ARRAY)];
+    let types: &[(&(dyn ToSql + Sync), Type)] = &[(&question.types, Type::OID_ARRAY)];
+    let (relations, types) = futures_util::future::try_join(
+        client.query_typed(RELATIONS, relations),
+        client.query_typed(TYPES, types),
+    )
+    .await
+    .map_err(CatalogError::Query)?;
     let answer = || {
         Ok(Answer {
             relations: relations.iter().map(relation_facts).collect::<Result<_, _>>()?,

@@ -111,9 +111,11 @@ impl Lane {
         self.alert(Severity::Critical, "endpoint_disabled", failures, message);
     }
 
-    fn tell_fare(&self) {
+    fn tell_fare(&mut self) {
+        self.fare_version += 1;
         self.tell(Entry::Fares(Fare {
             endpoint: self.endpoint.id,
+            version: self.fare_version,
             disabled: self.fitness.disabled(),
             consecutive_failures: self.fitness.failures(),
             failing_since: self.fitness.failing_since(),
