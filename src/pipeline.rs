@@ -18,7 +18,6 @@ mod run;
 mod takeover;
 mod watcher;
 
-pub use gap::OnGap;
 pub use run::{Pipeline, RunError};
 pub use takeover::{Setup, TakeoverError};
 

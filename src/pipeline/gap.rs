@@ -2,21 +2,12 @@
 
 use serde_json::json;
 
+use crate::config::OnGap;
 use super::takeover::{Setup, TakeoverError};
 use crate::event::job::{Alert, Severity};
 use crate::lsn::{Lsn, Position};
 use crate::replication::System;
 use crate::store::{Checkpoint, Session};
-
-/// `[delivery] on_gap`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnGap {
-    /// Alert, go on with what is there.
-    #[default]
-    Continue,
-    /// Alert, wait for `walhook init`.
-    Stop,
-}
 
 /// Compares the checkpoint with the server; returns the checkpoint to go on from.
 pub(super) async fn examine(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::gap::{self, OnGap};
+use super::gap;
 use super::lanes::{LaneHandle, Lanes};
 use super::replay::Replay;
 use super::watcher::Watcher;
@@ -16,6 +16,7 @@ use super::Reader;
 use super::run::Pipeline;
 use crate::capture::Capture;
 use crate::config::dsn::Dsn;
+use crate::config::{LogPayload, OnGap, TableName};
 use crate::deliver::client::{Client, ClientError};
 use crate::deliver::lane::{self, Lane, Surroundings};
 use crate::deliver::network::Network;
@@ -26,7 +27,7 @@ use crate::ledger::{self, Ledger};
 use crate::metrics::Metrics;
 use crate::replication::{ReplicationError, Session, Stream, System};
 use crate::route::{BoundModel, Router, RouterError, RouterSettings};
-use crate::store::{self, Checkpoint, LoadedEndpoint, LogPayload, SharedSession, StoreError};
+use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession, StoreError};
 
 /// Requests that all lanes together may have under way.
 const MOST_CONNECTIONS: usize = 512;
@@ -44,8 +45,8 @@ pub struct Setup {
     pub slot: String,
     /// Publication.
     pub publication: String,
-    /// Models and the tables they stand for, as SQL spells them. The oid is filled in here.
-    pub models: Vec<(String, BoundModel)>,
+    /// Models and the tables they stand for. The oid is filled in here.
+    pub models: Vec<(TableName, BoundModel)>,
     /// Receivers.
     pub endpoints: Vec<Arc<Endpoint>>,
     /// How bodies are written; the system identifier is filled in here.
@@ -175,7 +176,7 @@ impl Setup {
         for (table, model) in &self.models {
             let Some(oid) = session.relation_oid(table).await? else {
                 let label = &model.label;
-                tracing::error!(label, table, "the model's table does not exist; it has no events");
+                tracing::error!(label, ?table, "the model's table does not exist; it has no events");
                 continue;
             };
             let known_columns = session.good_columns(oid).await?;

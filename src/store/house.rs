@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Session, StoreError, sql};
+use crate::config::TableName;
 
 impl Session {
     /// Makes the log's partitions for a week either way.
@@ -34,14 +35,15 @@ impl Session {
         Ok(())
     }
 
-    /// The oid of the table that SQL calls `name`; `None` if there is none.
+    /// The oid of a table; `None` if there is none of this name.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Statement`], among others when `name` is not a name.
-    pub async fn relation_oid(&self, name: &str) -> Result<Option<u32>, StoreError> {
-        let row = self.row("look up a table", sql::relation_oid, &[&name]).await?;
-        Ok(row.and_then(|row| row.get(0)))
+    /// [`StoreError::Statement`].
+    pub async fn relation_oid(&self, table: &TableName) -> Result<Option<u32>, StoreError> {
+        let TableName { schema, name } = table;
+        let row = self.row("look up a table", sql::relation_oid, &[schema, name]).await?;
+        Ok(row.map(|row| row.get(0)))
     }
 
     /// Columns of a table when it was last in order with the configuration.

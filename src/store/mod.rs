@@ -13,7 +13,6 @@ mod session;
 mod shared;
 mod sql;
 
-pub use copy::LogPayload;
 pub use endpoints::{EndpointState, Health, LoadedEndpoint};
 pub use ledger::{Batch, ParkedJob, Rescheduled, Wait};
 pub use owner::{Checkpoint, SlotState};
