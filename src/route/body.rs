@@ -36,6 +36,12 @@ impl Body<'_> {
         !matches!(self.change.row, Row::Update { .. })
             || !self.view.knows_old_row()
             || self.shape.visible.fields.iter().any(|field| self.differs(field) != Some(false))
+            || self.withholds_change()
+    }
+
+    fn withholds_change(&self) -> bool {
+        let mut withheld = self.shape.visible.withheld.iter();
+        withheld.any(|column| self.view.delta(*column) != Delta::Same)
     }
 
     /// Appends everything after the head, which ends in `"object":`.
@@ -101,7 +107,7 @@ impl Body<'_> {
 
     /// Appends the fields that are known to have changed; returns whether those are all.
     fn write_changes(&self, out: &mut Vec<u8>) -> Result<bool, TooLarge> {
-        let mut complete = self.view.knows_old_row();
+        let mut complete = self.view.knows_old_row() && !self.withholds_change();
         out.push(b'{');
         for field in &self.shape.visible.fields {
             match self.differs(field) {

@@ -44,6 +44,8 @@ pub(super) struct Visible {
     pub(super) user: Vec<Field>,
     /// Why the events must wait.
     pub(super) hold: Option<Arc<Hold>>,
+    /// Columns that only the hold keeps out: a change of one of them is still an event.
+    pub(super) withheld: Vec<usize>,
 }
 
 /// A table, what the configuration says of it, and what it was when all names were found.
@@ -66,20 +68,30 @@ impl Subject<'_> {
     /// Binds `filter` to the table.
     pub(super) fn visible(&self, filter: &Filter) -> Visible {
         let bound = self.bind(filter);
-        let shown = |column: usize, name: &str, node: &Node| {
-            let show = self.show(column, node).filter(|_| self.may_show(column, &bound))?;
+        let mut withheld = Vec::new();
+        let mut fields = Vec::new();
+        for (index, (column, node)) in self.table.columns.iter().zip(&bound.nodes).enumerate() {
+            let Some(show) = self.show(index, node) else { continue };
+            if self.may_show(index, &bound) {
+                fields.push(Field { column: index, key: json_key(&column.name), show });
+            } else {
+                withheld.push(index);
+            }
+        }
+        let user = self.user(&bound);
+        Visible { fields, user, hold: bound.hold.map(Arc::new), withheld }
+    }
+
+    /// Include lists say what of the row is shown; who did it is the model's to say. Exclude and
+    /// redact hold here too.
+    fn user(&self, bound: &Bound) -> Vec<Field> {
+        let fields = self.model.user.iter().filter_map(|(name, column)| {
+            let column =
+                self.column_named(column).filter(|column| self.may_show(*column, bound))?;
+            let show = self.show(column, &bound.nodes[column].included_whole())?;
             Some(Field { column, key: json_key(name), show })
-        };
-        let columns = self.table.columns.iter().zip(&bound.nodes).enumerate();
-        let fields = columns
-            .filter_map(|(index, (column, node))| shown(index, &column.name, node))
-            .collect();
-        let user = self.model.user.iter().filter_map(|(name, column)| {
-            let column = self.column_named(column)?;
-            // Include lists say what of the row is shown; who did it is the model's to say.
-            shown(column, name, &bound.nodes[column].included_whole())
         });
-        Visible { fields, user: user.collect(), hold: bound.hold.map(Arc::new) }
+        fields.collect()
     }
 
     fn bind(&self, filter: &Filter) -> Bound {
