@@ -58,7 +58,7 @@ fn check(files: &[(&str, &str)]) -> Vec<String> {
     all.retain(|(path, _)| files.iter().all(|(other, _)| other != path));
     all.extend(files);
     let files: Vec<File> =
-        all.iter().map(|(path, text)| File::parse(path, text).unwrap()).collect();
+        all.iter().map(|(path, text)| File::parse(path, text).expect("the source lexes")).collect();
     violations(&rules, &files)
 }
 
