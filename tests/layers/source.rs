@@ -127,6 +127,7 @@ impl File {
 
     /// Skips the item after `#[cfg(test)]`; remembers a test module that has its own file.
     fn test_item(&mut self, rest: &[TokenTree], module: &[String]) -> usize {
+        let is_import = matches!(rest.first(), Some(TokenTree::Ident(word)) if word == "use");
         for (index, token) in rest.iter().enumerate() {
             match token {
                 TokenTree::Punct(end) if end.as_char() == ';' => {
@@ -135,11 +136,9 @@ impl File {
                     }
                     return index + 1;
                 }
-                TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => {
-                    // `use a::{b};` ends at its semicolon, other items at their braces.
-                    if !matches!(rest.first(), Some(TokenTree::Ident(word)) if word == "use") {
-                        return index + 1;
-                    }
+                // `use a::{b};` ends at its semicolon, other items at their braces.
+                TokenTree::Group(body) if body.delimiter() == Delimiter::Brace && !is_import => {
+                    return index + 1;
                 }
                 _ => {}
             }
