@@ -22,13 +22,13 @@ fn installation(database: &Database, tables: &[&str]) -> Installation {
 }
 
 async fn install(database: &Database, installation: &Installation) -> (Applied, Vec<Line>) {
-    let dsn = Dsn::parse(&database.url).unwrap();
+    let dsn = Dsn::parse(&database.url).expect("a URL");
     let mut lines = Vec::new();
     let applied = init::install(&dsn, installation, &mut |line| lines.push(line)).await;
-    (applied.unwrap(), lines)
+    (applied.expect("a session"), lines)
 }
 
-fn marks<'a>(lines: &'a [Line], mark: Mark) -> Vec<&'a str> {
+fn marks(lines: &[Line], mark: Mark) -> Vec<&str> {
     lines.iter().filter(|line| line.mark == mark).map(|line| line.subject.as_str()).collect()
 }
 

@@ -12,5 +12,6 @@ set    name = excluded.name,
 returning state,
           consecutive_failures,
           failing_since,
+          fare_version,
           exists (select from walhook.pending as p where p.endpoint_id = e.id and p.state = 'ready') as has_backlog,
           exists (select from walhook.pending as p where p.endpoint_id = e.id and p.state = 'retry') as has_retries

@@ -24,6 +24,7 @@ create table walhook.endpoint (
     disabled_reason      text,
     consecutive_failures integer     not null default 0,
     failing_since        timestamptz,
+    fare_version         bigint      not null default 0,
     created_at           timestamptz not null default now(),
     updated_at           timestamptz not null default now(),
     removed_at           timestamptz,
@@ -46,6 +47,7 @@ comment on column walhook.endpoint.state is 'active, paused or disabled; the lat
 comment on column walhook.endpoint.disabled_reason is 'Why it is disabled: gone (it answered 410) or failures.';
 comment on column walhook.endpoint.consecutive_failures is 'Failed attempts since the last success; requests in flight together count once.';
 comment on column walhook.endpoint.failing_since is 'Time of the first of them; null while it succeeds.';
+comment on column walhook.endpoint.fare_version is 'How often the daemon wrote how it fares; tells an operator''s change of state from the daemon''s own.';
 comment on column walhook.endpoint.created_at is 'When the daemon first saw it.';
 comment on column walhook.endpoint.updated_at is 'When this row last changed.';
 comment on column walhook.endpoint.removed_at is 'When it left the configuration; the row stays for the log.';

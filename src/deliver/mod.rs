@@ -2,5 +2,16 @@
 
 pub mod classify;
 pub mod client;
+pub mod connection;
+pub mod connector;
 pub mod guard;
+pub mod network;
+pub mod request;
+pub mod resolver;
 pub mod retry;
+pub mod tls;
+
+mod answer;
+pub mod lane;
+mod spelling;
+mod wire;

@@ -180,6 +180,8 @@ impl Drop for Receipt {
 pub struct Fare {
     /// The endpoint.
     pub endpoint: EndpointId,
+    /// Number of this news: a state read from the database with a smaller one is older than it.
+    pub version: i64,
     /// Why it is disabled, if it is.
     pub disabled: Option<DisabledReason>,
     /// Failures since the last success.

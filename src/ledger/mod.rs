@@ -15,11 +15,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::config::LogPayload;
 use crate::config::dsn::Dsn;
 use crate::event::gate::Gate;
 use crate::event::job::{Entry, Fare, Outcome};
 use crate::lsn::Lsn;
-use crate::store::{Batch, Checkpoint, LogPayload, Session, StoreError, chain};
+use crate::store::{Batch, Checkpoint, Session, StoreError, chain};
 use draft::Draft;
 use window::Window;
 

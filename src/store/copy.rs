@@ -3,6 +3,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::config::LogPayload;
 use crate::event::job::{Outcome, Then};
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
@@ -10,15 +11,6 @@ const COLUMN_COUNT: i16 = 18;
 
 /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL's timestamps begin.
 pub(super) const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
-
-/// Which rows keep the body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogPayload {
-    /// Every row that ends a delivery.
-    Always,
-    /// Only those of failed deliveries.
-    Failed,
-}
 
 /// Why a row is stored without body and response: PostgreSQL refused it with them.
 pub(super) type Refusal<'a> = Option<&'a str>;

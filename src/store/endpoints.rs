@@ -1,5 +1,7 @@
 //! Endpoints' rows: what the configuration says of them, how they fare, alerts.
 
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
 use super::ledger::Micros;
@@ -16,10 +18,23 @@ pub struct LoadedEndpoint {
     pub consecutive_failures: u32,
     /// Time of the first of them, in microseconds since 1970-01-01 UTC.
     pub failing_since: Option<i64>,
+    /// Number of the daemon's last news of it.
+    pub fare_version: i64,
     /// Whether ready deliveries wait in the queue.
     pub has_backlog: bool,
     /// Whether retries wait in the queue.
     pub has_retries: bool,
+}
+
+/// An endpoint's state as the database has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndpointState {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Whether deliveries go out.
+    pub health: Health,
+    /// Number of the daemon's last news in it.
+    pub fare_version: i64,
 }
 
 /// `walhook.endpoint.state`.
@@ -74,6 +89,7 @@ impl Session {
             health: Health::Active,
             consecutive_failures: 0,
             failing_since: None,
+            fare_version: 0,
             has_backlog: false,
             has_retries: false,
         };
@@ -81,8 +97,9 @@ impl Session {
             health: Health::from_word(row.get(0)),
             consecutive_failures: row.get::<_, i32>(1).max(0) as u32,
             failing_since: row.get::<_, Option<Micros>>(2).map(|at| at.0),
-            has_backlog: row.get(3),
-            has_retries: row.get(4),
+            fare_version: row.get(3),
+            has_backlog: row.get(4),
+            has_retries: row.get(5),
         }))
     }
 
@@ -104,20 +121,34 @@ impl Session {
     /// # Errors
     ///
     /// [`StoreError::Statement`].
-    pub async fn endpoint_states(&self) -> Result<Vec<(EndpointId, Health)>, StoreError> {
+    pub async fn endpoint_states(&self) -> Result<Vec<EndpointState>, StoreError> {
         let rows = self.rows("read endpoints' states", sql::endpoint_states, &[]).await?;
-        Ok(rows.iter().map(|row| (EndpointId(row.get(0)), Health::from_word(row.get(1)))).collect())
+        let state = |row: &tokio_postgres::Row| EndpointState {
+            endpoint: EndpointId(row.get(0)),
+            health: Health::from_word(row.get(1)),
+            fare_version: row.get(2),
+        };
+        Ok(rows.iter().map(state).collect())
+    }
+
+    /// Rows of the queue for each endpoint that has any.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn pending_counts(&self) -> Result<HashMap<EndpointId, i64>, StoreError> {
+        let rows = self.rows("count the queue", sql::pending_counts, &[]).await?;
+        Ok(rows.iter().map(|row| (EndpointId(row.get(0)), row.get(1))).collect())
     }
 
     pub(super) async fn write_fare(&self, fare: &Fare) -> Result<(), StoreError> {
-        let state = if fare.disabled.is_some() { "disabled" } else { "active" };
         let reason = fare.disabled.map(|reason| reason.as_str());
         let failures = i32::try_from(fare.consecutive_failures).unwrap_or(i32::MAX);
         let since = fare.failing_since.map(Micros);
         self.rows(
             "write how an endpoint fares",
             sql::endpoint_state,
-            &[&fare.endpoint.0, &state, &reason, &failures, &since],
+            &[&fare.endpoint.0, &reason.is_some(), &reason, &failures, &since, &fare.version],
         )
         .await?;
         Ok(())

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::copy::{self, POSTGRES_EPOCH, ordinal};
 use super::owner::pg_lsn;
-use super::{Checkpoint, LogPayload, Session, StoreError, sql};
+use super::{Checkpoint, Session, StoreError, sql};
+use crate::config::LogPayload;
 use crate::event::job::{Alert, Fare, Job, Outcome};
 
 /// What is written together, or not at all.

@@ -4,6 +4,7 @@
 pub mod catalog;
 mod copy;
 mod endpoints;
+mod house;
 mod ledger;
 mod owner;
 mod queue;
@@ -12,8 +13,7 @@ mod session;
 mod shared;
 mod sql;
 
-pub use copy::LogPayload;
-pub use endpoints::{Health, LoadedEndpoint};
+pub use endpoints::{EndpointState, Health, LoadedEndpoint};
 pub use ledger::{Batch, ParkedJob, Rescheduled, Wait};
 pub use owner::{Checkpoint, SlotState};
 pub use queue::QueuedDelivery;

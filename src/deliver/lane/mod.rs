@@ -20,14 +20,15 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
-use super::client::{Client, Connection};
+use super::client::Client;
+use super::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::event::Attempt;
 use crate::event::budget::Share;
 use crate::event::gate::Gate;
 use crate::event::job::{Entry, Job, Parking};
 use crate::metrics::EndpointMetrics;
-use crate::store::{Health, LoadedEndpoint, SharedSession};
+use crate::store::{EndpointState, Health, LoadedEndpoint, SharedSession};
 use backlog::{Fetch, Fetched, Mode};
 use fitness::Fitness;
 use rate::{Drain, Pace};
@@ -43,8 +44,8 @@ const RECONSIDER: Duration = Duration::from_millis(200);
 pub enum ToLane {
     /// Deliveries fresh from the WAL, in order.
     Deliver(Vec<Arc<Job>>),
-    /// An operator changed the endpoint's state.
-    Health(Health),
+    /// The endpoint's state as the database has it.
+    State(EndpointState),
     /// Begin no more attempts, finish those under way until the time given, park the rest.
     Stop(Instant),
 }
@@ -71,6 +72,8 @@ pub struct Lane {
     share: Arc<Share>,
     metrics: EndpointMetrics,
     health: Health,
+    /// Number of this lane's last news of the endpoint.
+    fare_version: i64,
     fitness: Fitness,
     mode: Mode,
     /// To be sent, in order.
@@ -124,8 +127,7 @@ impl Lane {
         loaded: &LoadedEndpoint,
     ) -> Self {
         let places = endpoint.max_in_flight;
-        let fitness =
-            Fitness::new(loaded.consecutive_failures, loaded.failing_since, &endpoint);
+        let fitness = Fitness::new(loaded.consecutive_failures, loaded.failing_since, &endpoint);
         let pace = Pace::new(endpoint.rate_limit_per_second);
         Self {
             endpoint,
@@ -135,6 +137,7 @@ impl Lane {
             share,
             metrics,
             health: loaded.health,
+            fare_version: loaded.fare_version,
             fitness,
             mode: Mode::at_start(loaded.has_backlog),
             ready: VecDeque::new(),
@@ -186,7 +189,7 @@ impl Lane {
     fn hear(&mut self, message: ToLane) {
         match message {
             ToLane::Deliver(jobs) => self.accept(jobs),
-            ToLane::Health(health) => self.set_health(health),
+            ToLane::State(state) => self.follow(state),
             ToLane::Stop(deadline) => {
                 self.stop = Some(deadline);
                 self.spill();
@@ -194,8 +197,11 @@ impl Lane {
         }
     }
 
-    fn set_health(&mut self, health: Health) {
-        if health == self.health {
+    /// Follows a change of state that an operator made; what is older than this lane's own news
+    /// is not one.
+    fn follow(&mut self, state: EndpointState) {
+        let health = state.health;
+        if state.fare_version < self.fare_version || health == self.health {
             return;
         }
         tracing::info!(endpoint = self.endpoint.name, ?health, "endpoint changed state");
