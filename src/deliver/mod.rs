@@ -12,5 +12,6 @@ pub mod retry;
 pub mod tls;
 
 mod answer;
+mod failure;
 mod spelling;
 mod wire;
