@@ -12,6 +12,7 @@ pub mod retry;
 pub mod tls;
 
 mod answer;
+mod failure;
 mod spelling;
 mod wire;
 pub mod lane;
