@@ -1,1 +1,3 @@
 //! Everything said to PostgreSQL in SQL.
+
+pub mod catalog;
