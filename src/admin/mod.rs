@@ -1,5 +1,6 @@
 //! What operators do around the pipeline: init, check, health and metrics, a receiver to try.
 
+pub mod init;
 pub mod pretty;
 pub mod receiver;
 pub mod verdict;
