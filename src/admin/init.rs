@@ -1,37 +1,8 @@
 //! `walhook init`: brings a database to what the configuration needs, or prints how.
 
 use crate::config::dsn::Dsn;
-use crate::config::{Config, TableName, Tables};
-use crate::store::schema::{self, Applied, CapturedTable, Installation, Line, Observed};
+use crate::store::schema::{self, Applied, Installation, Line, Observed};
 use crate::store::{Session, StoreError, chain};
-
-/// What `config` needs of a database.
-pub fn installation(config: &Config) -> Installation {
-    let database = &config.database;
-    let captured = |TableName { schema, name }: &TableName, old_values| CapturedTable {
-        schema: schema.clone(),
-        name: name.clone(),
-        old_values,
-    };
-    let models = config.models.iter().filter(|model| model.enabled);
-    let mut tables: Vec<CapturedTable> =
-        models.map(|model| captured(&model.table, model.old_values)).collect();
-    let mut schemas = Vec::new();
-    for named in &database.tables {
-        match named {
-            Tables::Schema(schema) if !schemas.contains(schema) => schemas.push(schema.clone()),
-            Tables::Schema(_) => {}
-            Tables::One(table) => {
-                let is_known =
-                    tables.iter().any(|t| t.schema == table.schema && t.name == table.name);
-                // A table without a model keeps the replica identity that it has.
-                tables.extend((!is_known).then(|| captured(table, false)));
-            }
-        }
-    }
-    let (slot, publication) = (database.slot.clone(), database.publication.clone());
-    Installation { slot, publication, tables, schemas }
-}
 
 /// Installs or upgrades the schema, the publication and the slot, and says each step to `say`.
 /// Safe beside a running daemon and beside another `init`.

@@ -3,12 +3,10 @@
 use std::io::Write;
 
 use clap::Args;
-use owo_colors::OwoColorize;
 
 use super::failure::{Failure, Output};
 use super::flags::Common;
-use super::run::load;
-use crate::admin::init;
+use crate::admin::{init, installation};
 use crate::config::dsn::Dsn;
 use crate::store::schema::{Line, Mark};
 
@@ -22,38 +20,30 @@ pub(super) struct Flags {
 
 /// Installs the schema, the publication and the slot, or prints how.
 pub(super) fn run(common: &Common, flags: &Flags) -> Result<(), Failure> {
-    let config = load(common)?;
-    let dsn = Dsn::parse(config.database.url.expose())
-        .map_err(|error| Failure::configuration("database.url", error))?;
-    let installation = init::installation(&config);
+    let config = super::run::load(common)?;
+    let wanted = installation::installation(&config);
+    let dsn = Dsn::parse(config.database.url.expose());
+    let dsn = dsn.map_err(|error| Failure::configuration("database.url", error))?;
     super::block_on(async {
         if flags.print {
-            let script = init::script(&dsn, &installation).await.map_err(Failure::failed)?;
-            write!(anstream::stdout(), "{script}").map_err(Output::from)?;
-            return Ok(());
+            let script = init::script(&dsn, &wanted).await.map_err(Failure::failed)?;
+            return Ok(write!(anstream::stdout(), "{script}").map_err(Output::from)?);
         }
-        // A terminal that has gone away is no reason to stop half-way.
-        let mut say = |line: Line| drop(writeln!(anstream::stdout(), "{}", describe(&line)));
-        let applied = init::install(&dsn, &installation, &mut say).await;
-        match applied.map_err(Failure::failed)?.left {
-            0 => Ok(()),
-            _ => Err(Failure::Reported(1)),
-        }
+        let applied = init::install(&dsn, &wanted, &mut say).await.map_err(Failure::failed)?;
+        if applied.left > 0 { Err(Failure::Reported(1)) } else { Ok(()) }
     })
 }
 
-fn describe(line: &Line) -> String {
-    let Line { mark, subject, text, fix } = line;
-    let mark = match mark {
-        Mark::Done => "+".green().to_string(),
-        Mark::Already => "=".dimmed().to_string(),
-        Mark::Waiting => "…".dimmed().to_string(),
-        Mark::Left => "!".red().to_string(),
+fn say(line: Line) {
+    let mark = match line.mark {
+        Mark::Done => "done",
+        Mark::Already => "there",
+        Mark::Waiting => "wait",
+        Mark::Left => "LEFT",
     };
-    let mut said = format!("{mark} {subject}: {text}");
-    for line in fix.iter().flat_map(|fix| fix.lines()) {
-        said.push_str("\n    ");
-        said.push_str(line);
+    // Nobody reading does not stop an installation half-way.
+    let _ = writeln!(anstream::stdout(), "{mark:>5}  {}: {}", line.subject, line.text);
+    if let Some(fix) = line.fix {
+        let _ = writeln!(anstream::stdout(), "       fix: {}", fix.replace('\n', "\n            "));
     }
-    said
 }
