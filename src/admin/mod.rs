@@ -1,5 +1,6 @@
 //! What operators do around the pipeline: init, check, health and metrics, a receiver to try.
 
+pub mod check;
 pub mod init;
 pub mod installation;
 pub mod ops;

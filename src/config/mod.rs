@@ -40,6 +40,8 @@ pub use identifier::{TableName, Tables};
 pub use model::{Model, Operation};
 pub use sections::{Delivery, Int8, LogPayload, OnGap, Ops, Payload, Retention, Security};
 
+pub(crate) use reader::written as written_key;
+
 use crate::endpoint::Endpoint;
 use reader::{Problem, Reader, Table};
 use source::Source;

@@ -5,6 +5,7 @@ pub mod catalog;
 mod copy;
 mod endpoints;
 mod house;
+mod inspect;
 mod ledger;
 mod owner;
 mod queue;
@@ -14,6 +15,7 @@ mod shared;
 mod sql;
 
 pub use endpoints::{EndpointState, Health, LoadedEndpoint};
+pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};
 pub use ledger::{Batch, ParkedJob, Rescheduled, Wait};
 pub use owner::{Checkpoint, SlotState};
 pub use queue::QueuedDelivery;

@@ -17,6 +17,6 @@ statements! {
     release_held release_in_flight remove_endpoints relation_oid reschedule settle
     settled_beyond slot_state take_slot trim_checkpoints
 
-    captured_tables init_lock installed_version publication_state server_state try_init_lock
-    waiting_deliveries
+    captured_tables init_lock installed_version peek_slot publication_state published_tables
+    server_settings server_state slot_facts table_columns try_init_lock waiting_deliveries
 }
