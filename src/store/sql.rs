@@ -18,5 +18,6 @@ statements! {
     settled_beyond slot_state take_slot trim_checkpoints
 
     captured_tables init_lock installed_version peek_slot publication_state published_tables
-    server_settings server_state slot_facts table_columns try_init_lock waiting_deliveries
+    server_settings server_state slot_facts status_alert status_endpoints status_slot
+    table_columns tail_cursor tail_page try_init_lock waiting_deliveries
 }
