@@ -171,3 +171,52 @@ impl Wire {
 fn ended() -> ReplicationError {
     ReplicationError::Disconnected { reason: "the server closed it".to_owned(), source: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    fn wire() -> (tokio::io::DuplexStream, Wire) {
+        let (server, client) = tokio::io::duplex(16 * 1024 * 1024);
+        let mut wire = Wire::new(Box::new(client));
+        wire.expect_large();
+        (server, wire)
+    }
+
+    #[tokio::test]
+    async fn a_claim_of_a_gigabyte_costs_what_was_sent() {
+        let (mut server, mut wire) = wire();
+        server.write_all(b"d\x3f\xff\xff\xff and little more").await.unwrap();
+        wire.exchange().await.unwrap();
+        assert!(wire.peek().unwrap().is_none());
+        wire.make_room();
+        assert!(wire.incoming.capacity() <= 2 * READ, "{}", wire.incoming.capacity());
+    }
+
+    #[tokio::test]
+    async fn memory_for_a_large_message_is_given_back_after_it() {
+        let (mut server, mut wire) = wire();
+        let large = vec![7; 8 * KEEP];
+        server.write_all(&[&b"d\0\x80\0\x04"[..], &large, b"Z\0\0\0\x05I"].concat()).await.unwrap();
+        let head = wire.head().await.unwrap();
+        assert_eq!(wire.take(HEAD + head.body).split_off(HEAD), large);
+        while wire.peek().unwrap().is_none() {
+            wire.exchange().await.unwrap();
+        }
+        assert_eq!(wire.incoming, &b"Z\0\0\0\x05I"[..]);
+        assert!(wire.incoming.capacity() <= 2 * READ, "{}", wire.incoming.capacity());
+    }
+
+    #[tokio::test]
+    async fn reading_goes_on_while_the_peer_does_not_read() {
+        let (mut server, client) = tokio::io::duplex(16);
+        let mut wire = Wire::new(Box::new(client));
+        wire.outgoing.extend_from_slice(&[0; 1000]);
+        server.write_all(b"hello").await.unwrap();
+        wire.exchange().await.unwrap();
+        assert_eq!(wire.incoming, &b"hello"[..]);
+        assert!(!wire.outgoing.is_empty());
+    }
+}
