@@ -2,6 +2,7 @@
 
 use super::identifier::{self, Tables};
 use super::reader::{Problem, Table};
+use super::target;
 use crate::secret::Secret;
 
 /// The database whose changes become events.
@@ -22,7 +23,9 @@ const MOST_TABLES: usize = 10_000;
 pub(super) fn read(root: &mut Table<'_>) -> Option<Database> {
     root.required("database", "add a section [database] with url = \"${DATABASE_URL}\"", |value| {
         value.table(|table| {
-            let url = table.required("url", "url = \"${DATABASE_URL}\"", |url| url.secret());
+            let url = table.required("url", "url = \"${DATABASE_URL}\" in [database]", |url| {
+                url.secret_where(target::has_password)
+            });
             let slot = table.optional("slot", |value| {
                 let slot = value.word()?;
                 let plain =

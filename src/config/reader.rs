@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::environment::Environment;
-use super::fault::{Fault, Place, Severity};
+use super::fault::{Fault, Faults, MOST_FAULTS, Place, Severity};
 use super::later::{self, Standing};
 use super::layers::{Entry, Given, Node, Origin};
 use super::source::Source;
@@ -25,7 +25,7 @@ pub(super) struct Reader<'a> {
 /// What was gathered.
 #[derive(Default)]
 pub(super) struct Gathered {
-    faults: Vec<(Spot, Draft)>,
+    drafts: Vec<(Spot, Draft)>,
     shown: BTreeSet<usize>,
     /// Patterns of the keys that were asked for, as in `endpoints[].timeout`.
     pub(super) known: BTreeSet<String>,
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
     /// A fault that concerns no key of the tree but a variable.
     pub(super) fn refuse_variable(&self, name: &str, problem: Problem) {
         let draft = Draft { severity: Severity::Error, key: String::new(), problem };
-        self.gathered.borrow_mut().faults.push((Spot::Variable(name.to_owned()), draft));
+        self.gathered.borrow_mut().drafts.push((Spot::Variable(name.to_owned()), draft));
     }
 
     /// Patterns of the keys that were asked for.
@@ -102,22 +102,24 @@ impl<'a> Reader<'a> {
 
     /// Ends the reading: the faults and the warnings in the order of the file, fit to be shown,
     /// and where each key stands.
-    pub(super) fn finish(self, source: &mut Source) -> (Vec<Fault>, Vec<Fault>, Gathered) {
+    pub(super) fn finish(self, source: &mut Source) -> (Faults, Vec<Fault>, Gathered) {
         let mut gathered = self.gathered.into_inner();
         for leaf in &mut source.leaves {
             leaf.shown = gathered.shown.contains(&leaf.span.start);
         }
-        let mut drafts = std::mem::take(&mut gathered.faults);
+        let mut drafts = std::mem::take(&mut gathered.drafts);
         drafts.sort_by_key(|(spot, _)| match spot {
             Spot::Nowhere => (0, 0),
             Spot::Span(span) => (1, span.start),
             Spot::Variable(_) => (2, 0),
         });
-        let (errors, warnings) = drafts
-            .into_iter()
-            .map(|(spot, draft)| finished(spot, draft, source))
-            .partition(|fault: &Fault| fault.severity == Severity::Error);
-        (errors, warnings, gathered)
+        let (errors, warnings): (Vec<_>, Vec<_>) =
+            drafts.into_iter().partition(|(_, draft)| draft.severity == Severity::Error);
+        let show = |drafts: Vec<(Spot, Draft)>| {
+            drafts.into_iter().map(|(spot, draft)| finished(spot, draft, source))
+        };
+        let errors = Faults::new(show(errors));
+        (errors, show(warnings).take(MOST_FAULTS).collect(), gathered)
     }
 }
 
@@ -163,7 +165,7 @@ impl Value<'_> {
 
     fn note(&self, severity: Severity, spot: Spot, problem: Problem) {
         let draft = Draft { severity, key: self.path.clone(), problem };
-        self.reader.gathered.borrow_mut().faults.push((spot, draft));
+        self.reader.gathered.borrow_mut().drafts.push((spot, draft));
     }
 
     fn spot(&self) -> Spot {
@@ -196,13 +198,22 @@ impl Value<'_> {
 
     /// Element `index` of the list that the value is.
     pub(super) fn element<'b>(&'b self, index: usize, node: &'b Node) -> Value<'b> {
-        Value {
+        let element = Value {
             reader: self.reader,
             node,
             path: format!("{}[{index}]", self.path),
             key: String::new(),
             pattern: format!("{}[]", self.pattern),
             key_span: None,
+        };
+        element.keep_place();
+        element
+    }
+
+    /// Keeps where it stands, for faults that only the database shows.
+    fn keep_place(&self) {
+        if let Spot::Span(span) = self.key_spot() {
+            self.reader.gathered.borrow_mut().places.insert(self.path.clone(), span);
         }
     }
 
@@ -312,9 +323,7 @@ impl<'a> Table<'a> {
             pattern: join(&self.value.pattern, key_pattern),
             key_span: entry.key_span.clone(),
         };
-        if let Spot::Span(span) = child.key_spot() {
-            self.value.reader.gathered.borrow_mut().places.insert(child.path.clone(), span);
-        }
+        child.keep_place();
         child
     }
 
@@ -348,15 +357,20 @@ impl<'a> Table<'a> {
     }
 }
 
-/// The word of `known` that `given` was probably meant to be.
+/// The word of `known` that `given` was probably meant to be: mistyped, or the beginning or
+/// the end of it.
 pub(super) fn closest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
+    const SHORTEST_PART: usize = 2;
     let given = given.to_ascii_lowercase();
-    known
+    let mistyped = known
         .iter()
         .map(|word| (strsim::osa_distance(&given, &word.to_ascii_lowercase()), *word))
         .filter(|(distance, word)| *distance <= 1 + word.chars().count() / 4)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word)
+        .map(|(_, word)| word);
+    let is_part = |word: &&&str| word.starts_with(&given) || word.ends_with(&given);
+    mistyped
+        .or_else(|| known.iter().find(is_part).filter(|_| given.len() >= SHORTEST_PART).copied())
 }
 
 fn join(path: &str, key: &str) -> String {

@@ -72,7 +72,13 @@ fn schedule(retries: usize, first: Duration, factor: f64, longest: Duration) -> 
 }
 
 fn read_statuses(value: &Value<'_>) -> Option<Vec<u16>> {
-    value.list(MOST_RETRIES, |status| status.integer(300..=599))
+    value.list(MOST_RETRIES, |status| match status.integer(100..=599)? {
+        success @ ..300 => status.refuse(
+            Problem::new("not a failure, so it is never retried", format!("leave {success} out"))
+                .allowed("300 to 599"),
+        ),
+        failure => Some(failure),
+    })
 }
 
 #[cfg(test)]
