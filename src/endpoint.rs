@@ -162,3 +162,14 @@ pub enum Ordering {
     /// Nothing.
     None,
 }
+
+impl Method {
+    /// As it stands in a request line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+        }
+    }
+}

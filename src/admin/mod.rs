@@ -1,1 +1,5 @@
-//! What operators do around the pipeline: init, check, health and metrics.
+//! What operators do around the pipeline: init, check, health and metrics, a receiver to try.
+
+pub mod pretty;
+pub mod receiver;
+pub mod verdict;

@@ -4,6 +4,7 @@
 //! file and the files it names, never a socket.
 
 mod database;
+pub mod dsn;
 mod duration;
 mod endpoint;
 mod environment;

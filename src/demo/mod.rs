@@ -1,1 +1,3 @@
 //! `walhook demo`: a throwaway cluster, a shop, a daemon and a receiver.
+
+pub mod cluster;

@@ -1,0 +1,6 @@
+//! What the integration tests share. Each test binary says `mod support;`.
+
+#![allow(dead_code, reason = "no single test binary uses all of it")]
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+pub mod pg;
