@@ -14,7 +14,7 @@ fn file_with(text: &[u8]) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn environment(more: &[(&str, &str)]) -> Environment {
-    let base = [("DATABASE_URL", "postgres://localhost/shop"), ("EMPTY", "")];
+    let base = [("DATABASE_URL", "postgres://walhook@localhost/shop"), ("EMPTY", "")];
     base.iter().chain(more).map(|(name, value)| (*name, *value)).collect()
 }
 
@@ -95,8 +95,12 @@ const FILES: &[&str] = &[
     "",
     "[databas]\nurl = \"hunter2\"\n",
     "[database]\nurl = 5\nslot = \"Wal-Hook\"\npublication = \"\"\ntables = [\"orders\", \"public.Orders\", \"a.b.c\", \"walhook.log\", \"public.*\", \"*\"]\n",
-    "[database]\nurl = \"x\"\ncapture = \"triggers\"\n",
+    "[database]\nurl = \"postgres://u@h\"\ncapture = \"triggers\"\n",
     "database = \"hunter2\"\n",
+    "[database]\nurl = \"postgres://u:hunter2@h/d?hunter2=hunter2\"\n",
+    "[database]\nurl = \"host=h user=u password=hunter2 hunter2 sslmod=require\"\n",
+    "[database]\nurl = \"host=h user=u password=hunter2 sslmode=hunter2\"\n",
+    "[database]\nurl = \"mysql://u:hunter2@h/d\"\n",
     "[models.Order]\ntable = \"public.orders\"\n[models.\"store.Order\"]\n[models.\"a.B\"]\ntable = \"public.*\"\nevents = [\"create\"]\nevent_prefix = \"a..b\"\nuser = { id = \"\" }\ncondition = \"new.x\"\napplication = \"tenant\"\n",
     "[models.\"a.A\"]\ntable = \"public.orders\"\n[models.\"a.B\"]\ntable = 'public.\"orders\"'\n",
     "[endpoints]\nname = \"crm\"\n",

@@ -9,7 +9,7 @@ use walhook::config::{Config, Environment};
 /// other half.
 const SEEDED: &str = r##"# an old password: hunter2hunter2
 [database] # hunter2hunter2
-url = "postgres://walhook:hunter2hunter2@localhost/shop?sslpassword=hunter2hunter2" # hunter2hunter2
+url = "postgres://walhook:hunter2hunter2@localhost/shop?sslcert=hunter2hunter2" # hunter2hunter2
 slot = "walhook" # hunter2hunter2
 
 [models."store.Order"]
@@ -60,7 +60,7 @@ const SECRET_HALF: &str = "hunter2";
 
 /// What a byte is replaced by: the characters that carry TOML's structure, and one that carries
 /// none.
-const REPLACEMENTS: &[u8] = b"\"'#=\n[]{},.\\ a";
+const REPLACEMENTS: &[u8] = b"\"'#=\n[]{},.\\ a&";
 /// What is put before a byte.
 const INSERTIONS: &[u8] = b"\"'#=\n,";
 

@@ -234,7 +234,7 @@ mod tests {
 
     /// Has every table there is, so that every key is asked for.
     const EVERY_TABLE: &str = r#"
-        database.url = "x"
+        database.url = "postgres://walhook@localhost"
         models."store.Order" = { table = "public.orders", user = {} }
         delivery.auth = { type = "bearer", token = "x" }
         endpoints = [{ name = "crm", url = "https://x", auth = {}, tls = {}, retry = {} }]
