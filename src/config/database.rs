@@ -4,8 +4,10 @@ use std::fmt;
 
 use super::dsn::{Dsn, DsnError};
 use super::identifier::{self, Tables};
-use super::reader::{Problem, Table, Value};
+use super::reader::Problem;
+use super::table::Table;
 use super::target;
+use super::value::Value;
 use crate::secret::Secret;
 
 /// The database whose changes become events.

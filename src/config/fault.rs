@@ -170,3 +170,16 @@ impl Place {
         }
     }
 }
+
+/// A user's word inside a message: escaped and cut.
+pub(super) fn quoted(word: &str) -> String {
+    format!("`{}`", cut(word))
+}
+
+/// The same without quotes around it.
+pub(super) fn cut(word: &str) -> String {
+    const LONGEST: usize = 80;
+    let cut: String = word.chars().take(LONGEST).collect();
+    let more = if cut.len() < word.len() { "…" } else { "" };
+    format!("{}{more}", cut.escape_debug())
+}

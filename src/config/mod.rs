@@ -23,7 +23,9 @@ mod retry;
 mod sections;
 mod signature;
 mod source;
+mod table;
 mod target;
+mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,8 +43,9 @@ pub use model::{Model, Operation};
 pub use sections::{Delivery, Int8, LogPayload, OnGap, Ops, Payload, Retention, Security};
 
 use crate::endpoint::Endpoint;
-use reader::{Gathered, Problem, Reader, Table};
+use reader::{Gathered, Problem, Reader, Spot};
 use source::Source;
+use table::Table;
 
 /// What holds where nobody says otherwise.
 const DEFAULTS: &str = include_str!("defaults.toml");
@@ -195,7 +198,7 @@ fn refuse_bystanders(reader: &Reader<'_>) {
                 "the levels of a key stand between two underscores",
                 format!("call it {variable}"),
             );
-            reader.refuse_variable(name, problem);
+            reader.note(Severity::Error, Spot::Variable(name.to_owned()), "", problem);
         }
     }
 }

@@ -8,9 +8,12 @@ use toml::de::DeValue;
 
 use super::duration;
 use super::expand::{self, ExpandError};
+use super::fault::{cut, quoted};
 use super::later::{self, Standing};
 use super::layers::{Given, Node, Origin, node_of};
-use super::reader::{Problem, Value, closest, cut, quoted};
+use super::reader::Problem;
+use super::table::closest;
+use super::value::Value;
 use crate::secret::Secret;
 
 impl Value<'_> {

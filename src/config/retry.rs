@@ -3,7 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::reader::{Problem, Table, Value};
+use super::reader::Problem;
+use super::table::Table;
+use super::value::Value;
 use crate::endpoint::RetryPolicy;
 
 const MINUTE: Duration = Duration::from_secs(60);

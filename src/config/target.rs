@@ -3,7 +3,8 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::reader::{Problem, Value};
+use super::reader::Problem;
+use super::value::Value;
 use crate::endpoint::{Auth, TlsFiles};
 use crate::secret::Secret;
 
