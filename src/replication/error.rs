@@ -52,6 +52,23 @@ pub enum ReplicationError {
 }
 
 impl ReplicationError {
+    /// Whether trying again may help without anybody doing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::WrongServer { .. }
+            | Self::NoFreeSender { .. }
+            | Self::SlotActive { .. }
+            | Self::Disconnected { .. } => true,
+            // Connection, resources, operator, system: of a server that is not well just now.
+            Self::Server { code, .. } => {
+                ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether another host of the list might do better.
     pub(super) fn is_about_the_host(&self) -> bool {
         matches!(
