@@ -8,7 +8,7 @@ use walhook::capture::{Capture, Captured};
 use walhook::change::{Cell, Change, OldTuple, Row, Table, Tuple};
 use walhook::decode::decode;
 use walhook::lsn::Position;
-use walhook::store::catalog;
+use walhook::store::catalog::{self, Question};
 
 use crate::support::pg::{Connected, Pg};
 
@@ -18,6 +18,9 @@ const SESSION: &str = "set datestyle = iso; set intervalstyle = iso_8601; set ti
 
 pub struct Stream {
     pub session: Connected,
+    pub url: String,
+    /// What the catalog was asked so far.
+    pub questions: Vec<Question>,
     slot: String,
     capture: Capture,
 }
@@ -39,7 +42,9 @@ impl Stream {
     pub async fn listening(url: &str, slot: &str, setup: &str) -> Self {
         let session = Connected::open(url).await;
         let create = format!("select pg_create_logical_replication_slot('{slot}', 'pgoutput')");
-        let stream = Self { session, slot: slot.to_owned(), capture: Capture::new(1 << 20) };
+        let (slot, capture) = (slot.to_owned(), Capture::new(1 << 20));
+        let url = url.to_owned();
+        let stream = Self { session, url, questions: vec![], slot, capture };
         for sql in [SESSION, setup, &create] {
             stream.execute(sql).await;
         }
@@ -53,12 +58,14 @@ impl Stream {
     /// Everything since the last time, through a capture that knows what came before.
     pub async fn read(&mut self) -> Vec<Captured> {
         let messages = self.messages("get").await;
-        feed(&mut self.capture, messages, &self.session.client).await
+        let client = &self.session.client;
+        feed(&mut self.capture, messages, client, &mut self.questions).await
     }
 
     /// The same, and it comes again: as after a crash of a daemon that knows nothing any more.
     pub async fn peek(&self) -> Vec<Captured> {
-        feed(&mut Capture::new(1 << 20), self.messages("peek").await, &self.session.client).await
+        let (mut capture, messages) = (Capture::new(1 << 20), self.messages("peek").await);
+        feed(&mut capture, messages, &self.session.client, &mut vec![]).await
     }
 
     /// What happens by `sql`, a line for each event.
@@ -91,7 +98,12 @@ impl Stream {
     }
 }
 
-async fn feed(capture: &mut Capture, messages: Vec<Bytes>, client: &Client) -> Vec<Captured> {
+async fn feed(
+    capture: &mut Capture,
+    messages: Vec<Bytes>,
+    client: &Client,
+    questions: &mut Vec<Question>,
+) -> Vec<Captured> {
     // Each call of the SQL function is a session of its own.
     capture.restart();
     let mut all = Vec::new();
@@ -99,6 +111,7 @@ async fn feed(capture: &mut Capture, messages: Vec<Bytes>, client: &Client) -> V
         let mut captured = capture.accept(decode(message).unwrap()).unwrap();
         if let Captured::Unknown(question) = &captured {
             let answer = catalog::describe(client, question).await.unwrap();
+            questions.push(question.clone());
             captured = capture.learn(&answer).unwrap();
         }
         all.push(captured);

@@ -171,9 +171,10 @@ async fn types_are_asked_for_once() {
                  create table b (p price, q int)";
     let mut stream = Stream::of(setup).await;
     stream.lines("insert into a values (1)").await;
-    // The capture of `stream` has seen the domain; its base has left the catalog's answer unused.
     let table = stream.table("insert into b values (2, 3)").await;
     assert_eq!(table.columns[0].kind, Kind::Numeric);
+    let asked = stream.questions.iter().map(|question| question.types.len());
+    assert_eq!(asked.collect::<Vec<_>>(), [1, 0]);
 }
 
 #[tokio::test]
