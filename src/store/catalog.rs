@@ -36,8 +36,6 @@ pub struct RelationFacts {
     pub columns: Vec<(String, i16)>,
     /// `attnum` of the primary key's columns.
     pub primary_key: Vec<i16>,
-    /// A partition, at whatever depth, has a replica identity other than FULL.
-    pub has_partition_without_old_rows: bool,
 }
 
 /// A type.
@@ -109,7 +107,6 @@ fn relation_facts(row: &Row) -> Result<RelationFacts, tokio_postgres::Error> {
         oid: row.try_get("oid")?,
         columns: names.into_iter().zip(numbers).collect(),
         primary_key: row.try_get("primary_key")?,
-        has_partition_without_old_rows: row.try_get("has_partition_without_old_rows")?,
     })
 }
 

@@ -153,6 +153,20 @@ async fn a_new_leaf_without_old_rows_is_noticed_and_so_is_its_repair() {
 }
 
 #[tokio::test]
+async fn old_rows_from_before_a_repair_of_the_leaf_stay_unknown() {
+    let root_only = "alter table shop.sale replica identity full;";
+    let mut stream = sale(root_only, &format!("for table shop.sale {ROOT}")).await;
+    let sql = "insert into shop.sale values (1, 'n', 'a'), (2, 'n', 'b');
+               delete from shop.sale where id = 1;
+               alter table shop.sale_north replica identity full;
+               delete from shop.sale where id = 2";
+    assert_eq!(
+        stream.lines(sql).await[2..],
+        ["delete sale key(id=1 region=n note=?)", "delete sale full(id=2 region=n note=b)"]
+    );
+}
+
+#[tokio::test]
 async fn a_migration_that_locks_a_partition_does_not_hold_the_catalog_up() {
     let mut stream = sale(FULL, &format!("for table shop.sale {ROOT}")).await;
     let migration = crate::support::pg::Connected::open(&stream.url).await;
