@@ -242,3 +242,6 @@ impl Capture {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
