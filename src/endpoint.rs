@@ -2,6 +2,7 @@
 //!
 //! Values are checked where they are made (`config`); whoever holds an [`Endpoint`] trusts it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::secret::Secret;
 pub struct EndpointId(pub Uuid);
 
 /// One configured receiver of webhooks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Endpoint {
     /// Identity; for an endpoint of the file a function of its name.
     pub id: EndpointId,
@@ -58,6 +59,13 @@ pub struct Endpoint {
     pub disable_after: u32,
     /// And how long it must have been failing by then.
     pub disable_min_duration: Duration,
+}
+
+/// The name alone: the URL's query may hold a token, and the rest is in the file.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// What an endpoint wants to hear of.
@@ -153,4 +161,15 @@ pub enum Ordering {
     Endpoint,
     /// Nothing.
     None,
+}
+
+impl Method {
+    /// As it stands in a request line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+        }
+    }
 }

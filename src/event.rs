@@ -1,5 +1,9 @@
 //! Events, deliveries and attempts: what travels from route to the receiver and the log.
 
+pub mod budget;
+pub mod gate;
+pub mod job;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! walhook: committed PostgreSQL changes as signed, ordered, logged webhooks.
 //!
-//! A new reader starts at `pipeline.rs`. Modules import only from lower ranks; `tests/layers.rs`
+//! A new reader starts at `pipeline.rs`. Modules import only from lower ranks; `tests/layers`
 //! holds the ranks.
 
 #![forbid(unsafe_code)]

@@ -1,1 +1,220 @@
 //! The way of an event: capture, route, lanes, ledger, acknowledge. Start reading here.
+//!
+//! ```text
+//! stream ──> decode ──> capture ──> route ──┬──> lane(endpoint) ──> attempt ──┐
+//!    ^      messages    changes    bodies   │                                 │ outcomes
+//!    │                                      └──> ledger <─────────────────────┘
+//!    └───────────── confirmed LSN ─────────────────┘
+//! ```
+//!
+//! The WAL is the queue: a delivery that succeeds at once is written once, into the log. The
+//! reader never collects a transaction; each change is routed as it comes. Nothing travels back
+//! up but the confirmed LSN and the room that lanes have.
+
+mod gap;
+mod lanes;
+mod replay;
+mod run;
+mod takeover;
+mod watcher;
+
+pub use run::{Pipeline, RunError};
+pub use takeover::{Setup, TakeoverError};
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::capture::{Capture, CaptureError, Captured};
+use crate::change::Change;
+use crate::decode::{DecodeError, decode};
+use crate::event::job::{Entry, Parking, Passage};
+use crate::lsn::{Lsn, Position};
+use crate::replication::{Frame, ReplicationError, Stream};
+use crate::route::{Routed, Router};
+use crate::shutdown::Shutdown;
+use crate::store::catalog::{CatalogError, describe};
+use crate::store::{SharedSession, StoreError};
+use lanes::Lanes;
+use replay::Replay;
+
+/// Bytes of WAL handled between two looks at whether the lanes have room.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Why reading stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The replication session failed.
+    #[error("cannot read the WAL")]
+    Replication(#[from] ReplicationError),
+    /// A message made no sense.
+    #[error("cannot decode a message of the WAL")]
+    Decode(#[from] DecodeError),
+    /// Messages came in an order that makes no sense.
+    #[error("cannot follow the WAL")]
+    Capture(#[from] CaptureError),
+    /// The catalog could not be asked.
+    #[error("cannot ask the catalog")]
+    Catalog(#[from] CatalogError),
+    /// No session to ask it in.
+    #[error("cannot reach the database")]
+    Store(#[from] StoreError),
+    /// The ledger ended, so nothing can be settled any more.
+    #[error("the ledger ended")]
+    LedgerEnded,
+}
+
+/// The reader: everything that happens between the replication stream and the lanes.
+pub struct Reader {
+    capture: Capture,
+    router: Router,
+    lanes: Lanes,
+    replay: Replay,
+    catalog: Arc<SharedSession>,
+    ledger: mpsc::UnboundedSender<Entry>,
+    confirmed: watch::Receiver<Lsn>,
+    passages: Vec<Passage>,
+    routed: Vec<Routed>,
+}
+
+impl Reader {
+    /// Reads until told to stop.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]; after [`ReadError::Replication`] the reader can go on with a new stream.
+    pub async fn read(
+        &mut self,
+        stream: &mut Stream,
+        shutdown: &mut Shutdown,
+    ) -> Result<(), ReadError> {
+        self.capture.restart();
+        loop {
+            tokio::select! {
+                frame = stream.next() => self.take_chunk(frame?, stream).await?,
+                () = self.confirmed_further() => stream.confirm(*self.confirmed.borrow_and_update()),
+                () = shutdown.stopped() => return Ok(()),
+            }
+            self.hand_over()?;
+            while let Some(room) = self.lanes.room() {
+                tokio::select! {
+                    () = room => {}
+                    error = stream.idle() => return Err(error.into()),
+                    changed = self.confirmed.changed() => {
+                        changed.map_err(|_| ReadError::LedgerEnded)?;
+                        stream.confirm(*self.confirmed.borrow_and_update());
+                    }
+                    () = shutdown.stopped() => return Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Handles `frame` and what else is in memory already, up to a chunk: wake-ups of lanes and
+    /// ledger are shared by all of it.
+    async fn take_chunk(&mut self, frame: Frame, stream: &mut Stream) -> Result<(), ReadError> {
+        let mut bytes = 0;
+        let mut next = Some(frame);
+        while let Some(frame) = next {
+            bytes += self.take(frame).await?;
+            next = if bytes < CHUNK_BYTES { stream.next_buffered()? } else { None };
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, frame: Frame) -> Result<usize, ReadError> {
+        let (payload, size) = match frame {
+            Frame::Data { payload, .. } => (payload.clone(), payload.len()),
+            Frame::Keepalive { wal_end, .. } => {
+                if !self.capture.in_transaction() {
+                    self.pass(just_before(wal_end), Some(wal_end));
+                }
+                return Ok(0);
+            }
+        };
+        let mut captured = self.capture.accept(decode(payload)?)?;
+        while let Captured::Unknown(question) = &captured {
+            let session = self.catalog.get().await?;
+            captured = self.capture.learn(&describe(session.client(), question).await?)?;
+        }
+        match captured {
+            Captured::Change(change) => self.route(&change),
+            Captured::Truncated(changes) => changes.iter().for_each(|change| self.route(change)),
+            Captured::Emitted(emitted) if self.replay.is_new(emitted.position) => {
+                match self.router.route_emitted(&emitted, &mut self.routed) {
+                    Ok(()) => self.dispatch(emitted.position),
+                    Err(error) => tracing::warn!(%error, "a custom event is not sent"),
+                }
+            }
+            Captured::Commit { commit, end } => {
+                self.pass(Position { commit, ordinal: u64::MAX }, Some(end));
+            }
+            // Configuration from SQL is for a later version.
+            Captured::Configured { .. } | Captured::Emitted(_) => {}
+            Captured::Begin { .. } | Captured::Unknown(_) | Captured::Nothing => {}
+        }
+        Ok(size)
+    }
+
+    fn route(&mut self, change: &Change) {
+        if self.replay.is_new(change.position) {
+            self.router.route(change, &mut self.routed);
+            self.dispatch(change.position);
+        }
+    }
+
+    /// Makes deliveries of what was routed: held ones to the ledger, the others to their lanes.
+    fn dispatch(&mut self, position: Position) {
+        let mut jobs = Vec::with_capacity(self.routed.len());
+        for mut routed in self.routed.drain(..) {
+            let (lane, hold) = (routed.endpoint, routed.hold.take());
+            let Some(job) = self.lanes.job(routed, &self.replay) else { continue };
+            jobs.push(Arc::clone(&job));
+            match hold {
+                None => self.lanes.queue(lane, job),
+                Some(hold) => self.lanes.hold(lane, job, &hold),
+            }
+        }
+        if jobs.is_empty() {
+            return;
+        }
+        self.replay.took_slot();
+        self.passages.push(Passage { position, end: None, jobs });
+    }
+
+    fn pass(&mut self, position: Position, end: Option<Lsn>) {
+        if self.replay.passes(position) {
+            self.passages.push(Passage { position, end, jobs: Vec::new() });
+        }
+    }
+
+    /// The ledger first: it must know of a delivery before it hears of its outcome.
+    fn hand_over(&mut self) -> Result<(), ReadError> {
+        if !self.passages.is_empty() {
+            let passed = Entry::Passed(std::mem::take(&mut self.passages));
+            self.ledger.send(passed).map_err(|_| ReadError::LedgerEnded)?;
+        }
+        for (job, reason, alert) in self.lanes.take_held() {
+            let entries =
+                [Some(Entry::Parked(job, Parking::Held(reason), None)), alert.map(Entry::Alert)];
+            for entry in entries.into_iter().flatten() {
+                self.ledger.send(entry).map_err(|_| ReadError::LedgerEnded)?;
+            }
+        }
+        self.lanes.hand_over();
+        Ok(())
+    }
+
+    async fn confirmed_further(&mut self) {
+        if self.confirmed.changed().await.is_err() {
+            // The ledger's end shows when something is sent to it.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The last position that a keepalive at `wal_end` can stand for: a commit record may begin
+/// exactly there, and it has not been sent.
+fn just_before(wal_end: Lsn) -> Position {
+    Position { commit: Lsn(wal_end.0.saturating_sub(1)), ordinal: u64::MAX }
+}

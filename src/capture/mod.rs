@@ -103,6 +103,11 @@ impl Capture {
         self.relations.forget_session();
     }
 
+    /// Whether a transaction has begun and not ended.
+    pub fn in_transaction(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Takes the next message.
     ///
     /// # Errors

@@ -1,3 +1,211 @@
 //! The configuration: config.toml and the environment, checked whole, with every fault at once.
+//!
+//! A [`Config`] can be trusted: what it holds was checked where it was read. Reading opens the
+//! file and the files it names, never a socket.
 
+mod database;
 pub mod dsn;
+mod duration;
+mod endpoint;
+mod environment;
+mod expand;
+mod fault;
+mod filter;
+mod headers;
+mod identifier;
+mod later;
+mod layers;
+mod mask;
+mod model;
+mod read;
+mod reader;
+mod retry;
+mod sections;
+mod signature;
+mod source;
+mod target;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+pub use database::Database;
+pub use environment::Environment;
+pub use fault::{Fault, Faults, Line, Place, Severity};
+pub use identifier::{TableName, Tables};
+pub use model::{Model, Operation};
+pub use sections::{Delivery, Int8, LogPayload, OnGap, Ops, Payload, Retention, Security};
+
+use crate::endpoint::Endpoint;
+use reader::{Problem, Reader, Table};
+use source::Source;
+
+/// What holds where nobody says otherwise.
+const DEFAULTS: &str = include_str!("defaults.toml");
+
+/// A configuration without faults.
+#[derive(Debug)]
+pub struct Config {
+    /// Whose changes become events.
+    pub database: Database,
+    /// Tables with names of their own, in the order of the file.
+    pub models: Vec<Model>,
+    /// Receivers, in the order of the file.
+    pub endpoints: Vec<Endpoint>,
+    /// How payloads are written.
+    pub payload: Payload,
+    /// How deliveries are made.
+    pub delivery: Delivery,
+    /// What may be called.
+    pub security: Security,
+    /// The port for operators.
+    pub ops: Ops,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// What `check` mentions though it is no fault.
+    pub warnings: Vec<Fault>,
+    /// Where each key stands.
+    pub places: Places,
+}
+
+/// Where each key of a configuration stands, for faults that only the database shows.
+pub struct Places {
+    source: Source,
+    spans: BTreeMap<String, Range<usize>>,
+}
+
+impl Config {
+    /// Reads the file at `path`, if any, under `environment`.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn load(path: Option<&Path>, environment: &Environment) -> Result<Self, Faults> {
+        let mut source = Source::read(path).map_err(|fault| Faults::new(vec![*fault]))?;
+        let defaults = DeTable::parse(DEFAULTS).expect("the built-in defaults are valid TOML");
+        let defaults = Spanned::new(0..0, DeValue::Table(defaults.into_inner()));
+        let tree = {
+            let file = source.parse().map_err(Faults::new)?;
+            let leaves = source::leaves_of(&file);
+            let tree = layers::merge(&defaults, &file, environment);
+            source.leaves = leaves;
+            tree
+        };
+        let directory = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        let reader = Reader::new(environment, directory);
+        let parts = reader.root(&tree).table(Parts::read);
+        refuse_bystanders(&reader);
+        let (errors, warnings, gathered) = reader.finish(&mut source);
+        match parts {
+            Some(parts) if errors.is_empty() => {
+                Ok(parts.config(warnings, Places { source, spans: gathered.places }))
+            }
+            _ => Err(Faults::new(errors)),
+        }
+    }
+}
+
+struct Parts {
+    database: Database,
+    models: Vec<Model>,
+    endpoints: Vec<Endpoint>,
+    payload: Payload,
+    delivery: Delivery,
+    security: Security,
+    ops: Ops,
+    retention: Retention,
+}
+
+impl Parts {
+    fn read(root: &mut Table<'_>) -> Option<Self> {
+        let database = database::read(root);
+        let models = model::read(root);
+        let security = sections::read_security(root);
+        let (settings, delivery) = sections::read_delivery(root);
+        let endpoints = endpoint::read(root, &settings, security.allow_http);
+        let payload = sections::read_payload(root);
+        let ops = sections::read_ops(root);
+        let retention = sections::read_retention(root);
+        // Sections that hold only keys of later versions.
+        for section in ["inbound", "alerts"] {
+            root.optional(section, |value| value.table(|_| Some(())));
+        }
+        Some(Self {
+            database: database?,
+            models,
+            endpoints,
+            payload: payload?,
+            delivery: delivery?,
+            security,
+            ops: ops?,
+            retention: retention?,
+        })
+    }
+
+    fn config(self, warnings: Vec<Fault>, places: Places) -> Config {
+        let Self { database, models, endpoints, payload, delivery, security, ops, retention } =
+            self;
+        Config {
+            database,
+            models,
+            endpoints,
+            payload,
+            delivery,
+            security,
+            ops,
+            retention,
+            warnings,
+            places,
+        }
+    }
+}
+
+/// A variable like `WALHOOK_DATABASE_URL` was surely meant to set something.
+fn refuse_bystanders(reader: &Reader<'_>) {
+    let known = reader.known();
+    for name in reader.environment.bystanders() {
+        let meant = known
+            .iter()
+            .filter(|key| !key.contains(['*', '[']))
+            .map(|key| environment::variable_of(key.split('.')))
+            .find(|variable| variable.replace("__", "_") == name);
+        if let Some(variable) = meant {
+            let problem = Problem::new(
+                "the levels of a key stand between two underscores",
+                format!("call it {variable}"),
+            );
+            reader.refuse_variable(name, problem);
+        }
+    }
+}
+
+impl Places {
+    /// A fault at `key`, as in `endpoints[0].redact_fields."store.Customer".email`, or at the
+    /// nearest table around it that the file has.
+    pub fn fault_at(&self, key: &str, problem: impl Into<String>, fix: impl Into<String>) -> Fault {
+        let mut around = key;
+        let span = loop {
+            match (self.spans.get(around), around.rfind(['.', '['])) {
+                (Some(span), _) => break Some(span),
+                (None, Some(end)) => around = &around[..end],
+                (None, None) => break None,
+            }
+        };
+        let mut fault = self.source.whole(problem.into(), fix.into());
+        fault.key = key.to_owned();
+        if let Some(span) = span {
+            fault.place = self.source.place_of(span);
+        }
+        fault
+    }
+}
+
+/// The source may hold secrets.
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Places").finish_non_exhaustive()
+    }
+}

@@ -1,1 +1,18 @@
 //! One endpoint, one lane: outgoing webhook calls and what becomes of them.
+
+pub mod classify;
+pub mod client;
+pub mod connection;
+pub mod connector;
+pub mod guard;
+pub mod network;
+pub mod request;
+pub mod resolver;
+pub mod retry;
+pub mod tls;
+
+mod answer;
+mod failure;
+mod spelling;
+mod wire;
+pub mod lane;

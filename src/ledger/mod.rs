@@ -1,1 +1,352 @@
 //! The ledger: outcomes to PostgreSQL in batches, and the watermark that may be confirmed.
+//!
+//! Attempt rows, queue rows and the checkpoint go into one transaction; only after its commit is
+//! the LSN handed to the reader. It never decides what becomes of a delivery: lanes do.
+
+mod draft;
+mod window;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::config::LogPayload;
+use crate::config::dsn::Dsn;
+use crate::event::gate::Gate;
+use crate::event::job::{Entry, Fare, Outcome};
+use crate::lsn::Lsn;
+use crate::store::{Batch, Checkpoint, Session, StoreError, chain};
+use draft::Draft;
+use window::Window;
+
+/// Rows of one batch. COPY's cost a row no longer falls beyond this.
+const MOST_ROWS: usize = 1_000;
+
+/// How long the first row of a batch waits for others.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// An advance without deliveries is checkpointed at most this often, and only when it releases
+/// more than [`IDLE_BYTES`]: each checkpoint makes WAL, which makes the next keepalive.
+const IDLE_INTERVAL: Duration = Duration::from_secs(10);
+const IDLE_BYTES: u64 = 64 * 1024;
+
+/// Checkpoints kept for whoever looks.
+const CHECKPOINTS_KEPT: i64 = 100;
+
+/// What the ledger needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the log is.
+    pub dsn: Dsn,
+    /// The slot whose epoch every transaction checks.
+    pub slot: String,
+    /// Which rows keep the body.
+    pub keep: LogPayload,
+}
+
+/// The ledger's end of things.
+#[derive(Debug)]
+pub struct Ledger {
+    settings: Settings,
+    entries: mpsc::UnboundedReceiver<Entry>,
+    epoch: Arc<AtomicI64>,
+    gate: Arc<Gate>,
+    confirmed: watch::Sender<Lsn>,
+    /// Whether the log takes rows; readyz asks.
+    writable: watch::Sender<bool>,
+    session: Option<Session>,
+    window: Window,
+    draft: Draft,
+    /// The last one written.
+    checkpoint: Checkpoint,
+    checkpointed_at: Instant,
+    buffer: BytesMut,
+}
+
+/// What the ledger tells others.
+#[derive(Debug)]
+pub struct Signals {
+    /// What may be reported as flushed.
+    pub confirmed: watch::Sender<Lsn>,
+    /// Whether the log takes rows.
+    pub writable: watch::Sender<bool>,
+}
+
+impl Ledger {
+    /// A ledger that goes on from `checkpoint`, as the holder of the slot by `epoch`.
+    pub fn new(
+        settings: Settings,
+        entries: mpsc::UnboundedReceiver<Entry>,
+        (epoch, gate): (Arc<AtomicI64>, Arc<Gate>),
+        signals: Signals,
+        checkpoint: Checkpoint,
+    ) -> Self {
+        let window = Window::new(checkpoint.watermark, checkpoint.confirmed);
+        Self {
+            settings,
+            entries,
+            epoch,
+            gate,
+            confirmed: signals.confirmed,
+            writable: signals.writable,
+            session: None,
+            window,
+            draft: Draft::default(),
+            checkpoint,
+            checkpointed_at: Instant::now(),
+            buffer: BytesMut::new(),
+        }
+    }
+
+    /// Works until every sender of entries is gone, then writes what is left.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fenced`] once another daemon holds the slot. A database that is away or full
+    /// is no error: the batch is kept and tried again.
+    pub async fn run(mut self) -> Result<(), StoreError> {
+        let mut inbox = Vec::with_capacity(MOST_ROWS);
+        loop {
+            let wake = self.next_wake();
+            let open = tokio::select! {
+                count = self.entries.recv_many(&mut inbox, MOST_ROWS) => count > 0,
+                () = tokio::time::sleep_until(wake) => true,
+            };
+            let now = Instant::now();
+            for entry in inbox.drain(..) {
+                self.take(entry, now);
+            }
+            self.mark_overdue(now);
+            if !open || self.is_flush_due(now) {
+                self.flush().await?;
+            }
+            if !open {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take(&mut self, entry: Entry, now: Instant) {
+        match entry {
+            Entry::Passed(passages) => {
+                for passage in passages {
+                    self.window.pass(passage, now.into_std());
+                }
+                return;
+            }
+            Entry::Flush(written) => self.draft.waiting.push(written),
+            Entry::Attempted(outcome) => {
+                self.settle(&outcome.job);
+                self.draft.attempted(outcome);
+            }
+            Entry::Parked(job, parking, receipt) => {
+                self.settle(&job);
+                self.draft.park(&job, parking);
+                self.draft.receipts.extend(receipt);
+            }
+            Entry::Fares(fare) => {
+                self.draft.fares.insert(fare.endpoint, fare);
+            }
+            Entry::Alert(alert) => self.draft.alerts.push(alert),
+        }
+        self.draft.touch(now.into_std());
+    }
+
+    /// In the window a delivery is settled as soon as its row is in the draft: the checkpoint of
+    /// the same transaction says so, and nobody hears of it before the commit.
+    fn settle(&mut self, job: &crate::event::job::Job) {
+        if let Some(slot) = job.slot {
+            self.window.settle(slot, job.delivery.id);
+        }
+    }
+
+    fn mark_overdue(&mut self, now: Instant) {
+        for job in self.window.overdue(now.into_std()) {
+            self.settle(&job);
+            self.draft.mark_in_flight(job);
+            self.draft.touch(now.into_std());
+        }
+    }
+
+    fn next_wake(&self) -> Instant {
+        let linger = self.draft.since.map(|since| Instant::from_std(since) + LINGER);
+        let overdue = self.window.next_overdue().map(Instant::from_std);
+        let idle = self.releases_enough().then(|| self.checkpointed_at + IDLE_INTERVAL);
+        [linger, overdue, idle]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or_else(|| Instant::now() + IDLE_INTERVAL)
+    }
+
+    fn is_flush_due(&self, now: Instant) -> bool {
+        self.draft.rows() >= MOST_ROWS
+            || !self.draft.waiting.is_empty()
+            || self.draft.since.is_some_and(|since| Instant::from_std(since) + LINGER <= now)
+            || (self.releases_enough() && self.checkpointed_at + IDLE_INTERVAL <= now)
+    }
+
+    fn releases_enough(&self) -> bool {
+        self.window.confirmed().0.saturating_sub(self.checkpoint.confirmed.0) > IDLE_BYTES
+    }
+
+    fn next_checkpoint(&self) -> Checkpoint {
+        let earliest = self.window.earliest_commit();
+        Checkpoint {
+            flush: self.checkpoint.flush + 1,
+            watermark: self.window.watermark(),
+            confirmed: self.window.confirmed(),
+            replay_floor: earliest.map_or(Uuid::max(), |ms| Uuid::from_u128(u128::from(ms) << 80)),
+            ..self.checkpoint.clone()
+        }
+    }
+
+    /// Writes the draft, however long that takes.
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        let draft = std::mem::take(&mut self.draft);
+        let goal = self.next_checkpoint();
+        let is_nothing = draft.is_empty()
+            && goal.watermark == self.checkpoint.watermark
+            && goal.confirmed == self.checkpoint.confirmed;
+        if !is_nothing {
+            self.write(&draft, goal).await?;
+            self.gate.remove_unlogged(draft.outcomes.len());
+            for job in &draft.marked {
+                job.set_row_version(1);
+            }
+            self.confirmed.send_replace(self.checkpoint.confirmed);
+            self.checkpointed_at = Instant::now();
+        }
+        for written in draft.waiting {
+            // Who asked may have gone away.
+            let _ = written.send(());
+        }
+        Ok(())
+    }
+
+    /// Writes `draft` in as many transactions as PostgreSQL's opinion of its values makes
+    /// necessary; the last one carries the checkpoint `goal` and everything but log rows.
+    async fn write(&mut self, draft: &Draft, goal: Checkpoint) -> Result<(), StoreError> {
+        let fares: Vec<Fare> = draft.fares.values().cloned().collect();
+        let mut parts = vec![&draft.outcomes[..]];
+        let mut refusal: Option<String> = None;
+        while let Some(outcomes) = parts.pop() {
+            let is_last = parts.is_empty();
+            let flush = self.checkpoint.flush + 1;
+            let checkpoint = match is_last {
+                true => Checkpoint { flush, ..goal.clone() },
+                false => Checkpoint { flush, ..self.checkpoint.clone() },
+            };
+            let batch = Batch {
+                outcomes,
+                keep: self.settings.keep,
+                refusal: refusal.as_deref(),
+                parked: if is_last { &draft.parked } else { &[] },
+                rescheduled: if is_last { &draft.rescheduled } else { &[] },
+                settled: if is_last { &draft.settled } else { &[] },
+                fares: if is_last { &fares } else { &[] },
+                alerts: if is_last { &draft.alerts } else { &[] },
+                checkpoint: Some(&checkpoint),
+            };
+            match self.commit(&batch).await {
+                Ok(()) => {
+                    self.checkpoint = checkpoint;
+                    refusal = None;
+                }
+                Err(error) if error.is_about_data() && outcomes.len() > 1 => {
+                    let (first, second) = outcomes.split_at(outcomes.len() / 2);
+                    parts.extend([second, first]);
+                }
+                Err(error) if error.is_about_data() && outcomes.len() == 1 => {
+                    if refusal.is_some() {
+                        tracing::error!(
+                            delivery = %outcomes[0].job.delivery.id.0,
+                            error = %chain(&error),
+                            "an attempt cannot be logged and is left out of the log",
+                        );
+                        parts.push(&[]);
+                        refusal = None;
+                    } else {
+                        parts.push(outcomes);
+                        refusal = Some(refused(&outcomes[0], &error));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.trim().await;
+        Ok(())
+    }
+
+    /// One transaction, tried until PostgreSQL takes it or refuses its data.
+    async fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        let mut backoff = crate::store::reconnect_backoff();
+        loop {
+            let error = match self.try_commit(batch).await {
+                Ok(()) => {
+                    self.writable.send_if_modified(|writable| !std::mem::replace(writable, true));
+                    return Ok(());
+                }
+                Err(error) if error.is_about_data() => return Err(error),
+                Err(StoreError::Fenced) => return Err(StoreError::Fenced),
+                Err(error) => error,
+            };
+            // Also for a full disk: the batch is kept, and lanes stop by themselves.
+            let delay = backoff.next().unwrap_or(Duration::from_secs(5));
+            self.writable.send_replace(false);
+            tracing::warn!(error = %chain(&error), ?delay, "the log cannot be written; trying again");
+            if error.is_disconnected() {
+                self.session = None;
+            }
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let slot = &self.settings.slot;
+        let session = match self.session.take().filter(|session| !session.is_closed()) {
+            Some(session) => self.session.insert(session),
+            None => {
+                let session = Session::connect(&self.settings.dsn).await?;
+                let session = self.session.insert(session);
+                // The former session may have broken after the commit and before its answer. Asked
+                // in this order: if the slot is still ours afterwards, the checkpoint was too.
+                let newest = session.latest_checkpoint(slot).await?;
+                session.assert_owner(slot, epoch).await?;
+                let flush = batch.checkpoint.map(|checkpoint| checkpoint.flush);
+                if newest.map(|checkpoint| checkpoint.flush) >= flush && flush.is_some() {
+                    return Ok(());
+                }
+                session
+            }
+        };
+        session.commit(slot, epoch, batch, &mut self.buffer).await
+    }
+
+    async fn trim(&mut self) {
+        let flush = self.checkpoint.flush;
+        if flush % CHECKPOINTS_KEPT != 0 {
+            return;
+        }
+        if let Some(session) = &self.session {
+            // Next time is early enough: old checkpoints only take room.
+            let trimmed = session.trim_checkpoints(&self.settings.slot, flush - CHECKPOINTS_KEPT);
+            if let Err(error) = trimmed.await {
+                tracing::debug!(error = %chain(&error), "old checkpoints stay for now");
+            }
+        }
+    }
+}
+
+fn refused(outcome: &Outcome, error: &StoreError) -> String {
+    let delivery = outcome.job.delivery.id.0;
+    let error = chain(error);
+    tracing::warn!(%delivery, error, "the log refuses a row; it goes without body and response");
+    format!("logged without body and response: {error}")
+}

@@ -1,3 +1,134 @@
-//! Everything said to PostgreSQL in SQL.
+//! Everything said to PostgreSQL in SQL. The only module that names a table; the statements
+//! stand in `sql/`.
 
 pub mod catalog;
+mod copy;
+mod endpoints;
+mod house;
+mod ledger;
+mod owner;
+mod queue;
+pub mod schema;
+mod session;
+mod shared;
+mod sql;
+
+pub use endpoints::{EndpointState, Health, LoadedEndpoint};
+pub use ledger::{Batch, ParkedJob, Rescheduled, Wait};
+pub use owner::{Checkpoint, SlotState};
+pub use queue::QueuedDelivery;
+pub use schema::Installation;
+pub use session::Session;
+pub use shared::SharedSession;
+pub use sql::ALL as STATEMENTS;
+
+use tokio_postgres::error::SqlState;
+
+/// What went wrong at PostgreSQL.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No session to be had.
+    #[error("cannot connect to PostgreSQL at {target}")]
+    Connect {
+        /// Host and database, without the password.
+        target: String,
+        /// The driver's error.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// The TLS settings of the URL cannot be used.
+    #[error("cannot prepare TLS for PostgreSQL")]
+    Tls(#[source] crate::config::dsn::DsnError),
+    /// Another daemon took the slot.
+    #[error("the slot was taken by another daemon")]
+    Fenced,
+    /// A statement failed.
+    #[error("cannot {doing}")]
+    Statement {
+        /// What the statement was for.
+        doing: &'static str,
+        /// The driver's error.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// A row was not as the schema says.
+    #[error("cannot read what {what} holds")]
+    Row {
+        /// The table or view.
+        what: &'static str,
+        /// The driver's error.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+}
+
+impl StoreError {
+    /// The session is gone; a new one may do.
+    pub fn is_disconnected(&self) -> bool {
+        match self {
+            Self::Connect { .. } => true,
+            Self::Statement { source, .. } => {
+                source.is_closed()
+                    || source.code().is_none()
+                    || source.code().is_some_and(|code| {
+                        // Connection exceptions and operator intervention: shutdown, crash, kill.
+                        code.code().starts_with("08") || code.code().starts_with("57P")
+                    })
+            }
+            Self::Tls(_) | Self::Fenced | Self::Row { .. } => false,
+        }
+    }
+
+    /// PostgreSQL refused a value, not the statement: another batch may pass.
+    pub fn is_about_data(&self) -> bool {
+        self.code().is_some_and(|code| {
+            let class = &code.code()[..2];
+            // Data exception, integrity constraint violation, program limit exceeded; and what a
+            // trigger or check of the user's own may raise.
+            matches!(class, "22" | "23" | "54" | "P0" | "44")
+        })
+    }
+
+    /// The schema `walhook` or a table of it is missing.
+    pub fn is_missing_schema(&self) -> bool {
+        self.code().is_some_and(|code| {
+            [
+                SqlState::UNDEFINED_TABLE,
+                SqlState::UNDEFINED_FUNCTION,
+                SqlState::INVALID_SCHEMA_NAME,
+                SqlState::UNDEFINED_COLUMN,
+            ]
+            .contains(code)
+        })
+    }
+
+    fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Statement { source, .. } | Self::Connect { source, .. } => source.code(),
+            _ => None,
+        }
+    }
+}
+
+/// The whole chain of causes in one line, for the log.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Delays between attempts to reach PostgreSQL again: 100 ms to 5 s, jittered, without end.
+pub fn reconnect_backoff() -> impl Iterator<Item = std::time::Duration> + Send + Sync {
+    use backon::BackoffBuilder;
+    backon::ExponentialBuilder::default()
+        .with_min_delay(std::time::Duration::from_millis(100))
+        .with_max_delay(std::time::Duration::from_secs(5))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}

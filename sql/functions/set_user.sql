@@ -1,0 +1,11 @@
+create or replace function walhook.set_user(actor jsonb)
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+    select pg_logical_emit_message(true, 'walhook.user', coalesce(actor::text, 'null'))
+$$;
+comment on function walhook.set_user(jsonb) is 'Names who does the changes in the rest of this transaction: the "user" of their events. Null clears it.';
+revoke all on function walhook.set_user(jsonb) from public;
+grant execute on function walhook.set_user(jsonb) to public;

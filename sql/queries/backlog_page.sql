@@ -1,0 +1,20 @@
+-- backlog_page: ready deliveries of endpoint $1 after position ($2, $3), in order:
+-- at most $4 rows, and no more than the first row beyond $5 bytes.
+select p.delivery_id, p.commit_lsn, p.ordinal, p.event_id, p.event_type, p.committed_at,
+       p.key_hash, p.former_key_hash, p.shape, p.attempts, p.charged, p.version, b.body
+from   (
+           select q.*,
+                  sum(q.bytes) over (order by q.commit_lsn, q.ordinal, q.delivery_id) - q.bytes as bytes_before
+           from   (
+                      select *
+                      from   walhook.pending
+                      where  endpoint_id = $1
+                      and    state = 'ready'
+                      and    (commit_lsn, ordinal) > ($2, $3)
+                      order  by commit_lsn, ordinal
+                      limit  $4
+                  ) as q
+       ) as p
+join   walhook.body as b on b.event_id = p.event_id and b.shape = p.shape
+where  p.bytes_before <= $5
+order  by p.commit_lsn, p.ordinal

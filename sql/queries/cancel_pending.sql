@@ -1,0 +1,18 @@
+-- cancel_pending: what waits for endpoints that are gone ends as cancelled, in the log.
+with cancelled as (
+    delete from walhook.pending as p
+    using  walhook.endpoint as e
+    where  e.id = p.endpoint_id
+    and    e.removed_at is not null
+    returning p.*
+), logged as (
+    insert into walhook.attempt
+           (delivery_id, attempt, endpoint_id, commit_lsn, ordinal, event_id, event_type, outcome,
+            committed_at, started_at, duration_us, error_message, payload)
+    select c.delivery_id, -1 - c.attempts, c.endpoint_id, c.commit_lsn, c.ordinal, c.event_id, c.event_type, 'cancelled',
+           c.committed_at, now(), 0, 'the endpoint was removed', b.body
+    from   cancelled as c
+    left   join walhook.body as b on b.event_id = c.event_id and b.shape = c.shape
+    on conflict do nothing
+)
+select count(*) from cancelled

@@ -1,0 +1,2 @@
+-- make_partitions: a week back (WAL may be that old) and a week ahead.
+select walhook.make_partitions((now() at time zone 'UTC')::date - 7, (now() at time zone 'UTC')::date + 7)

@@ -1,0 +1,102 @@
+create or replace view walhook.webhook_log as
+select final.delivery_id                                    as id,
+       final.event_id                                       as event_id,
+       endpoint.name                                        as endpoint_name,
+       final.event_type                                     as event_type,
+       convert_from(final.payload, 'UTF8')::json            as payload,
+       final.outcome                                        as status,
+       final.status_code                                    as status_code,
+       final.error_message                                  as error_message,
+       -- A row that ends a delivery without an attempt is numbered from -1 downwards.
+       case when final.attempt > 0 then final.attempt else -1 - final.attempt end as attempts,
+       final.committed_at                                   as created_at,
+       final.started_at + final.duration_us * interval '1 microsecond' as completed_at,
+       null::timestamptz                                    as next_retry_at
+from   (
+           select * from walhook.attempt        where outcome in ('success', 'failed', 'cancelled')
+           union all
+           select * from walhook.failed_attempt where outcome in ('success', 'failed', 'cancelled')
+       ) as final
+join   walhook.endpoint as endpoint on endpoint.id = final.endpoint_id
+union all
+select pending.delivery_id,
+       pending.event_id,
+       endpoint.name,
+       pending.event_type,
+       convert_from(body.body, 'UTF8')::json,
+       case
+           when endpoint.state <> 'active' or pending.state = 'held' then 'held'
+           when pending.attempts > 0 then 'retrying'
+           else 'pending'
+       end,
+       pending.status_code,
+       pending.error_message,
+       pending.attempts,
+       pending.committed_at,
+       null,
+       pending.next_at
+from   walhook.pending  as pending
+join   walhook.endpoint as endpoint on endpoint.id = pending.endpoint_id
+left   join walhook.body as body    on body.event_id = pending.event_id and body.shape = pending.shape;
+comment on view walhook.webhook_log is 'One row a delivery: how it ended, or where it stands.';
+comment on column walhook.webhook_log.id is 'The delivery: X-Webhook-Delivery.';
+comment on column walhook.webhook_log.event_id is 'The event: X-Webhook-Event-Id.';
+comment on column walhook.webhook_log.endpoint_name is 'The receiver.';
+comment on column walhook.webhook_log.event_type is 'As in order.updated.';
+comment on column walhook.webhook_log.payload is 'The body as sent; null where [delivery] log_payload does not keep it.';
+comment on column walhook.webhook_log.status is 'pending, retrying, success, failed, held or cancelled.';
+comment on column walhook.webhook_log.status_code is 'HTTP status of the last attempt.';
+comment on column walhook.webhook_log.error_message is 'What went wrong in the last attempt.';
+comment on column walhook.webhook_log.attempts is 'Attempts made.';
+comment on column walhook.webhook_log.created_at is 'Commit time of the change.';
+comment on column walhook.webhook_log.completed_at is 'When the delivery ended.';
+comment on column walhook.webhook_log.next_retry_at is 'When the next attempt is due.';
+
+create or replace view walhook.webhook_attempt as
+select attempt.delivery_id                                  as delivery_id,
+       attempt.event_id                                     as event_id,
+       endpoint.name                                        as endpoint_name,
+       attempt.attempt                                      as attempt,
+       attempt.started_at                                   as started_at,
+       attempt.duration_us / 1000.0                         as duration_ms,
+       endpoint.method                                      as method,
+       endpoint.url                                         as url,
+       jsonb_strip_nulls(jsonb_build_object(
+           'Content-Type',          'application/json',
+           'X-Webhook-Event',       attempt.event_type,
+           'X-Webhook-Event-Id',    attempt.event_id,
+           'X-Webhook-Delivery',    attempt.delivery_id,
+           'X-Webhook-Attempt',     attempt.attempt::text,
+           'X-Webhook-Timestamp',   floor(extract(epoch from attempt.started_at))::bigint::text,
+           case endpoint.signature[1]
+               when 'standard'    then 'webhook-signature'
+               when 'x-signature' then 'X-Signature'
+               else 'X-Webhook-Signature'
+           end,                     attempt.signature))     as request_headers,
+       attempt.status_code                                  as status_code,
+       attempt.response_headers::json                       as response_headers,
+       attempt.response_body                                as response_body,
+       attempt.error_class                                  as error_class,
+       attempt.error_message                                as error_message
+from   (
+           select * from walhook.attempt
+           union all
+           select * from walhook.failed_attempt
+       ) as attempt
+join   walhook.endpoint as endpoint on endpoint.id = attempt.endpoint_id
+where  attempt.attempt > 0;
+comment on view walhook.webhook_attempt is 'One row an attempt: what was sent and what came back.';
+comment on column walhook.webhook_attempt.delivery_id is 'The delivery: webhook_log.id.';
+comment on column walhook.webhook_attempt.event_id is 'The event.';
+comment on column walhook.webhook_attempt.endpoint_name is 'The receiver.';
+comment on column walhook.webhook_attempt.attempt is 'From 1.';
+comment on column walhook.webhook_attempt.started_at is 'When it began.';
+comment on column walhook.webhook_attempt.duration_ms is 'Milliseconds from its begin to its outcome.';
+comment on column walhook.webhook_attempt.method is 'HTTP method.';
+comment on column walhook.webhook_attempt.url is 'The endpoint''s URL, without user info, query values masked.';
+comment on column walhook.webhook_attempt.request_headers is 'walhook''s own request headers, rebuilt; custom headers and authorization are not kept.';
+comment on column walhook.webhook_attempt.status_code is 'HTTP status, if an answer came.';
+comment on column walhook.webhook_attempt.response_headers is 'Headers of the answer, secrets masked.';
+comment on column walhook.webhook_attempt.response_body is 'Beginning of the answer''s body.';
+comment on column walhook.webhook_attempt.error_class is 'dns, connect, timeout, tls, reset, protocol, blocked_address, http_status, auth, template or condition; null for a 2xx.';
+comment on column walhook.webhook_attempt.error_message is 'What went wrong.';

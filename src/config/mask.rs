@@ -1,0 +1,168 @@
+//! Source lines fit to be shown: a value is masked unless its reader said that it may be seen.
+
+use std::ops::Range;
+
+/// A scalar value of the file.
+#[derive(Clone, Debug)]
+pub(super) struct Leaf {
+    pub(super) span: Range<usize>,
+    /// It is no secret and stands under a key that is known to hold none.
+    pub(super) shown: bool,
+}
+
+/// A line that may be shown, and where in it `focus` has come to stand.
+pub(super) struct Masked {
+    pub(super) text: String,
+    pub(super) caret: Range<usize>,
+}
+
+/// The line of `text` at `line`, of a file that parsed. Comments are left out: who comments out
+/// a password does not expect to see it again.
+///
+/// Characters keep their columns up to the caret, so that the column shown is the file's.
+pub(super) fn parsed_line(
+    text: &str,
+    line: Range<usize>,
+    leaves: &[Leaf],
+    focus: &Range<usize>,
+) -> Masked {
+    let mut masked = Builder::new(line.start, focus);
+    let mut at = line.start;
+    let first = leaves.partition_point(|leaf| leaf.span.end <= line.start);
+    for leaf in leaves[first..].iter().take_while(|leaf| leaf.span.start < line.end) {
+        let leaf_part = leaf.span.start.max(line.start)..leaf.span.end.min(line.end);
+        // Nothing but punctuation, keys and comments stands between two values.
+        let between = &text[at..leaf_part.start];
+        masked.copy(before_comment(between));
+        if before_comment(between).len() < between.len() {
+            return masked.finish(line.end);
+        }
+        match leaf.shown {
+            true => masked.copy(&text[leaf_part.clone()]),
+            false => masked.hide(&text[leaf_part.clone()]),
+        }
+        at = leaf_part.end;
+    }
+    let rest = &text[at.min(line.end)..line.end];
+    masked.copy(before_comment(rest).trim_end());
+    masked.finish(line.end)
+}
+
+/// The same of a file that did not parse, where nobody can tell a secret from a key: only a
+/// section's name or a line's first key is shown, and only if walhook knows it.
+pub(super) fn broken_line(text: &str, line: Range<usize>, focus: &Range<usize>) -> Masked {
+    let whole = &text[line.clone()];
+    let mut masked = Builder::new(line.start, focus);
+    let known = whole.len() - known_start(whole).len();
+    masked.copy(&whole[..known]);
+    masked.hide(&whole[known..]);
+    masked.finish(line.end)
+}
+
+/// What is left of a line after the part that may be shown.
+fn known_start(line: &str) -> &str {
+    let rest = line.trim_start_matches([' ', '\t', '[']);
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+    if !KEYS.contains(&&rest[..end]) {
+        return rest;
+    }
+    rest[end..].trim_start_matches([' ', '\t', '=', ']'])
+}
+
+/// The part before a `#` that stands outside quotes.
+fn before_comment(text: &str) -> &str {
+    let mut quote = None;
+    for (at, character) in text.char_indices() {
+        match (quote, character) {
+            (None, '#') => return &text[..at],
+            (None, '"' | '\'') => quote = Some(character),
+            (Some(open), _) if open == character => quote = None,
+            _ => {}
+        }
+    }
+    text
+}
+
+struct Builder<'a> {
+    text: String,
+    /// Bytes and characters of the original behind us.
+    at: usize,
+    characters: usize,
+    focus: &'a Range<usize>,
+    caret: (Option<usize>, Option<usize>),
+}
+
+impl<'a> Builder<'a> {
+    fn new(at: usize, focus: &'a Range<usize>) -> Self {
+        Self { text: String::new(), at, characters: 0, focus, caret: (None, None) }
+    }
+
+    fn copy(&mut self, part: &str) {
+        for character in part.chars() {
+            self.mark();
+            // A caret before must not shift what comes after it.
+            self.text.push(if character.is_control() { ' ' } else { character });
+            self.at += character.len_utf8();
+            self.characters += 1;
+        }
+    }
+
+    fn hide(&mut self, part: &str) {
+        self.mark();
+        let stars: String = match part.chars().next() {
+            Some(quote @ ('"' | '\'')) if part.chars().nth(4).is_some() => {
+                format!("{quote}***{quote}")
+            }
+            _ => part.chars().take(3).map(|_| '*').collect(),
+        };
+        let inside = self.focus.start > self.at && self.focus.start < self.at + part.len();
+        self.text.push_str(&stars);
+        if inside {
+            let before = part.get(..self.focus.start - self.at).map_or(0, |p| p.chars().count());
+            self.pad(self.characters + before);
+            self.caret.0 = Some(self.text.len());
+        }
+        self.at += part.len();
+        self.characters += part.chars().count();
+    }
+
+    /// Notes where the caret begins and ends, if it is here.
+    fn mark(&mut self) {
+        if self.at >= self.focus.start && self.caret.0.is_none() {
+            self.pad(self.characters);
+            self.caret.0 = Some(self.text.len());
+        }
+        if self.at >= self.focus.end && self.caret.1.is_none() && self.caret.0.is_some() {
+            self.caret.1 = Some(self.text.len());
+        }
+    }
+
+    /// Spaces up to column `characters`: what was hidden before may have been longer.
+    fn pad(&mut self, characters: usize) {
+        let missing = characters.saturating_sub(self.text.chars().count());
+        self.text.extend(std::iter::repeat_n(' ', missing));
+    }
+
+    fn finish(mut self, line_end: usize) -> Masked {
+        self.mark();
+        if self.caret.0.is_none() {
+            // The caret stands in what was cut off.
+            let behind = self.focus.start.min(line_end).saturating_sub(self.at);
+            self.pad(self.characters + behind);
+        }
+        let start = self.caret.0.unwrap_or(self.text.len());
+        let end = self.caret.1.unwrap_or(self.text.len()).max(start);
+        Masked { text: self.text, caret: start..end }
+    }
+}
+
+/// Sections and keys that may be shown in a line that nobody could parse.
+pub(super) const KEYS: &[&str] = &[
+    "alert_after",
+    "alerts",
+    "allow_cidrs",
+    "allow_http",
+    "applications",
+    "auth",
+    "backoff_factor",
+];

@@ -1,0 +1,172 @@
+//! `url`, `auth` and `tls`: whom an endpoint calls, and as whom.
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::reader::{Problem, Value};
+use crate::endpoint::{Auth, TlsFiles};
+use crate::secret::Secret;
+
+const LONGEST_URL_BYTES: usize = 4096;
+
+/// Reads `url`; user info in it becomes basic auth and leaves the URL.
+///
+/// URLs are never shown: user info and query may be secrets, and in a mistyped URL nobody knows
+/// where they end.
+pub(super) fn read_url(value: &Value<'_>, allow_http: bool) -> Option<(Url, Option<Auth>)> {
+    let text = value.hidden_text()?;
+    let example = || value.assignment("\"https://example.com/hooks\"");
+    let refuse = |problem: &str| value.refuse(Problem::new(problem, example()));
+    if text.len() > LONGEST_URL_BYTES {
+        return value.refuse(
+            Problem::new("the URL is too long", "shorten it").allowed("at most 4096 bytes"),
+        );
+    }
+    if text.trim() != text || text.contains(|c: char| c.is_control()) {
+        return refuse("white space around or inside the URL");
+    }
+    let mut url = match Url::parse(&text) {
+        Ok(url) => url,
+        Err(url::ParseError::RelativeUrlWithoutBase) => return refuse("not an absolute URL"),
+        Err(error) => return refuse(&format!("not a URL: {error}")),
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if allow_http => {}
+        "http" => {
+            return value.refuse(
+                Problem::new(
+                    "http is not allowed",
+                    "take https, or write allow_http = true in [security]",
+                )
+                .allowed("https"),
+            );
+        }
+        _ => return refuse("neither http nor https"),
+    }
+    if url.fragment().is_some() {
+        return value.refuse(Problem::new("a fragment is never sent", "leave out what follows #"));
+    }
+    if url.port() == Some(0) {
+        return refuse("port 0 cannot be called");
+    }
+    let auth = user_info(value, &url)?;
+    // Fails only for URLs without a host, which http and https always have.
+    if url.set_username("").is_err() || url.set_password(None).is_err() {
+        return refuse("not a URL with a host");
+    }
+    Some((url, auth))
+}
+
+/// The outer `None` is a fault.
+fn user_info(value: &Value<'_>, url: &Url) -> Option<Option<Auth>> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Some(None);
+    }
+    if url.password().is_some() {
+        value.warn_of_literal();
+    }
+    let decoded =
+        |text: &str| percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned());
+    match (decoded(url.username()), decoded(url.password().unwrap_or_default())) {
+        (Some(username), Some(password)) if !username.contains(':') => {
+            Some(Some(Auth::Basic { username, password: Secret::new(password) }))
+        }
+        _ => value.refuse(Problem::new(
+            "the URL's user info is not what basic auth can carry",
+            "write auth = { type = \"basic\", username = \"…\", password = \"…\" } instead",
+        )),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Basic,
+    Bearer,
+}
+
+/// Reads `auth`.
+pub(super) fn read_auth(value: &Value<'_>) -> Option<Option<Auth>> {
+    value.table(|table| {
+        let kinds = [("basic", Kind::Basic), ("bearer", Kind::Bearer)];
+        let fix = "type = \"basic\" or type = \"bearer\"";
+        // Without a type nobody knows which keys belong; all of them are then hidden and known.
+        let kind = table.required("type", fix, |value| value.one_of(&kinds));
+        let username = table.optional("username", |value| match value.hidden_text()? {
+            name if name.contains(':') || name.contains(|c: char| c.is_control()) => {
+                value.refuse(Problem::new(
+                    "basic auth cannot carry this name",
+                    "leave out : and control characters",
+                ))
+            }
+            name => Some(name),
+        });
+        let password = table.optional("password", |value| value.secret());
+        let token = table.optional("token", |value| {
+            let token = value.secret()?;
+            match token.expose().bytes().all(|b| b.is_ascii_graphic()) {
+                true => Some(token),
+                false => value.refuse(Problem::new(
+                    "not a bearer token",
+                    "visible ASCII characters only, without spaces",
+                )),
+            }
+        });
+        let foreign = match kind? {
+            Kind::Basic => &["token"][..],
+            Kind::Bearer => &["username", "password"][..],
+        };
+        for key in foreign {
+            if let Some(value) = table.value_of(key) {
+                let problem = format!("`{key}` does not belong to this type of auth");
+                value.refuse_key::<()>(Problem::new(problem, format!("leave `{key}` out")));
+            }
+        }
+        match kind? {
+            Kind::Basic => {
+                let named = table.required("username", "username = \"…\"", |_| Some(()));
+                let known = table.required("password", "password = \"${NAME}\"", |_| Some(()));
+                named.and(known)?;
+                Some(Some(Auth::Basic { username: username?, password: password? }))
+            }
+            Kind::Bearer => {
+                table.required("token", "token = \"${NAME}\"", |_| Some(()))?;
+                Some(Some(Auth::Bearer { token: token? }))
+            }
+        }
+    })
+}
+
+/// Reads `tls`.
+pub(super) fn read_tls(value: &Value<'_>) -> Option<TlsFiles> {
+    value.table(|table| {
+        let mut file = |key| table.read(key, read_file, None);
+        let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
+        let given = |key| table.is_given(key);
+        match (cert_file.is_some(), key_file.is_some()) {
+            (true, false) if !given("key_file") => table.value().refuse(Problem::new(
+                "a client certificate without its key",
+                "add key_file = \"/path/to/key.pem\"",
+            )),
+            (false, true) if !given("cert_file") => table.value().refuse(Problem::new(
+                "a client key without its certificate",
+                "add cert_file = \"/path/to/cert.pem\"",
+            )),
+            _ => Some(TlsFiles { ca_file, cert_file, key_file }),
+        }
+    })
+}
+
+fn read_file(value: &Value<'_>) -> Option<Option<std::path::PathBuf>> {
+    let path = value.path()?;
+    match path.as_deref().map(std::fs::File::open) {
+        Some(Err(error)) => value.refuse(
+            Problem::new(
+                format!("the file cannot be read: {error}"),
+                "name a PEM file that walhook's user may read",
+            )
+            .given(value.given()),
+        ),
+        _ => Some(path),
+    }
+}

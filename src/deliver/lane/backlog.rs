@@ -1,0 +1,259 @@
+//! Direct, spilled, closing: where a lane's deliveries are, and how parked ones are read back.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::Lane;
+use crate::event::budget::footprint;
+use crate::event::job::{Job, Receipt};
+use crate::lsn::Position;
+use crate::store::{QueuedDelivery, StoreError};
+
+/// Rows of one page.
+const PAGE_ROWS: i64 = 500;
+
+/// A page is fetched while fewer than this wait in memory, so that sending never waits for it.
+const LOW_WATER: usize = 250;
+
+/// What a fetch is under way for.
+pub(super) type Fetch = BoxFuture<'static, Fetched>;
+
+/// What came of it.
+pub(super) enum Fetched {
+    Page(Result<Vec<QueuedDelivery>, StoreError>),
+    Due(Result<(Vec<QueuedDelivery>, Option<Duration>), StoreError>),
+}
+
+/// Where fresh deliveries go.
+#[derive(Debug)]
+pub(super) enum Mode {
+    /// Into memory. `cursor` is the last position that was ever read from the queue: earlier
+    /// ready rows are settled or under way.
+    Direct { cursor: Option<Position> },
+    /// Into the queue, from where pages are read.
+    Spilled { cursor: Option<Position>, receipt: Option<Arc<Receipt>>, retry_at: Option<Instant> },
+    /// Into memory, behind what is still in the queue.
+    Closing {
+        cursor: Option<Position>,
+        arrivals: VecDeque<Arc<Job>>,
+        /// The last parked row is committed, so an empty page means the end.
+        is_committed: bool,
+        retry_at: Option<Instant>,
+    },
+}
+
+impl Mode {
+    pub(super) fn at_start(has_backlog: bool) -> Self {
+        if has_backlog {
+            Self::Spilled { cursor: None, receipt: None, retry_at: None }
+        } else {
+            Self::Direct { cursor: None }
+        }
+    }
+
+    pub(super) fn is_direct(&self) -> bool {
+        matches!(self, Self::Direct { .. })
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self, Self::Closing { .. })
+    }
+
+    fn cursor(&self) -> Option<Position> {
+        match self {
+            Self::Direct { cursor }
+            | Self::Spilled { cursor, .. }
+            | Self::Closing { cursor, .. } => *cursor,
+        }
+    }
+
+    /// A receipt for one parked row.
+    pub(super) fn receipt(&mut self, parked_all: &Arc<Notify>) -> Option<Arc<Receipt>> {
+        match self {
+            Self::Spilled { receipt, .. } => Some(Arc::clone(
+                receipt.get_or_insert_with(|| Arc::new(Receipt(Arc::clone(parked_all)))),
+            )),
+            Self::Direct { .. } | Self::Closing { .. } => None,
+        }
+    }
+
+    /// Becomes spilled; returns what is to be parked, and whether it was direct.
+    ///
+    /// Rows read from the queue and not sent yet are dropped from `ready`, and the cursor goes
+    /// back before the first of them: they are still in the queue.
+    pub(super) fn spill(&mut self, ready: &mut VecDeque<Arc<Job>>) -> (Vec<Arc<Job>>, bool) {
+        let was_direct = self.is_direct();
+        let (parked, mut fresh): (Vec<_>, Vec<_>) =
+            ready.drain(..).partition(|job| job.slot.is_none());
+        let mut cursor = self.cursor();
+        if let Some(first) = parked.first() {
+            cursor = before(first.delivery.event.position);
+        }
+        let receipt = match self {
+            Self::Closing { arrivals, .. } => {
+                fresh.extend(arrivals.drain(..));
+                None
+            }
+            Self::Spilled { receipt, .. } => receipt.take(),
+            Self::Direct { .. } => None,
+        };
+        *self = Self::Spilled { cursor, receipt, retry_at: None };
+        (fresh, was_direct)
+    }
+
+    /// Closing did not end before memory was full again.
+    pub(super) fn reopen(&mut self) -> Vec<Arc<Job>> {
+        let Self::Closing { cursor, arrivals, .. } = self else { return Vec::new() };
+        if arrivals.is_empty() {
+            return Vec::new();
+        }
+        let jobs = arrivals.drain(..).collect();
+        *self = Self::Spilled { cursor: *cursor, receipt: None, retry_at: None };
+        jobs
+    }
+
+    /// Everything that was parked is committed.
+    pub(super) fn everything_parked(&mut self) {
+        if let Self::Closing { is_committed, .. } = self {
+            *is_committed = true;
+        }
+    }
+
+    /// From where to read the next page, if one is wanted now.
+    pub(super) fn wants_page(&self, waiting: usize, now: Instant) -> Option<Option<Position>> {
+        let is_time = |at: &Option<Instant>| at.is_none_or(|at| at <= now);
+        match self {
+            Self::Spilled { cursor, retry_at, .. } if waiting < LOW_WATER && is_time(retry_at) => {
+                Some(*cursor)
+            }
+            Self::Closing { cursor, retry_at, is_committed: true, .. }
+                if waiting < LOW_WATER && is_time(retry_at) =>
+            {
+                Some(*cursor)
+            }
+            _ => None,
+        }
+    }
+
+    /// A page was read. Returns what arrived meanwhile, once the queue is empty and memory is
+    /// the way again.
+    pub(super) fn take_page(&mut self, page: &[Arc<Job>]) -> VecDeque<Arc<Job>> {
+        let last = page.last().map(|job| job.delivery.event.position);
+        match self {
+            Self::Spilled { cursor, receipt, .. } => {
+                *cursor = last.or(*cursor);
+                if page.is_empty() {
+                    // Nothing committed is left; what is on its way there is in the receipt.
+                    let is_committed = receipt.take().is_none();
+                    *self = Self::Closing {
+                        cursor: *cursor,
+                        arrivals: VecDeque::new(),
+                        is_committed,
+                        retry_at: None,
+                    };
+                }
+                VecDeque::new()
+            }
+            Self::Closing { cursor, arrivals, is_committed, .. } => {
+                *cursor = last.or(*cursor);
+                if !page.is_empty() || !*is_committed {
+                    return VecDeque::new();
+                }
+                let arrivals = std::mem::take(arrivals);
+                *self = Self::Direct { cursor: *cursor };
+                arrivals
+            }
+            Self::Direct { cursor } => {
+                *cursor = last.or(*cursor);
+                VecDeque::new()
+            }
+        }
+    }
+
+    pub(super) fn page_failed(&mut self, again: Instant) {
+        match self {
+            Self::Spilled { retry_at, .. } | Self::Closing { retry_at, .. } => {
+                *retry_at = Some(again);
+            }
+            Self::Direct { .. } => {}
+        }
+    }
+
+    pub(super) fn retry_page_at(&self) -> Option<Instant> {
+        match self {
+            Self::Spilled { retry_at, .. } | Self::Closing { retry_at, .. } => *retry_at,
+            Self::Direct { .. } => None,
+        }
+    }
+}
+
+/// The position just before `position`, as a cursor.
+fn before(position: Position) -> Option<Position> {
+    match position.ordinal.checked_sub(1) {
+        Some(ordinal) => Some(Position { ordinal, ..position }),
+        None => position
+            .commit
+            .0
+            .checked_sub(1)
+            .map(|commit| Position { commit: crate::lsn::Lsn(commit), ordinal: u64::MAX }),
+    }
+}
+
+/// Waits for a fetch, if one is under way.
+pub(super) async fn arrival(fetch: &mut Option<Fetch>) -> Fetched {
+    match fetch {
+        Some(under_way) => {
+            let fetched = under_way.await;
+            *fetch = None;
+            fetched
+        }
+        None => std::future::pending().await,
+    }
+}
+
+impl Lane {
+    pub(super) fn fetch_page(&self, cursor: Option<Position>) -> Fetch {
+        let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
+        let bytes = page_bytes(self.share.limit());
+        Box::pin(async move {
+            let page =
+                async { store.get().await?.backlog_page(endpoint, cursor, PAGE_ROWS, bytes).await };
+            Fetched::Page(page.await)
+        })
+    }
+
+    pub(super) fn fetch_due(&self, rows: usize) -> Fetch {
+        let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
+        let bytes = page_bytes(self.share.limit());
+        let in_memory: Vec<Uuid> = self.retries_in_memory.iter().copied().collect();
+        Box::pin(async move {
+            let due = async {
+                let session = store.get().await?;
+                let page = session.due_page(endpoint, &in_memory, rows as i64, bytes).await?;
+                let in_memory: Vec<Uuid> = in_memory
+                    .iter()
+                    .copied()
+                    .chain(page.iter().map(|row| row.delivery.id.0))
+                    .collect();
+                let next = session.next_due(endpoint, &in_memory).await?;
+                Ok((page, next))
+            };
+            Fetched::Due(due.await)
+        })
+    }
+
+    pub(super) fn queued(&self, row: QueuedDelivery) -> Arc<Job> {
+        let charge = self.share.take(footprint(row.delivery.body.len()));
+        Arc::new(Job::parked(row.delivery, &row.row, charge))
+    }
+}
+
+/// A page takes at most a quarter of the share.
+fn page_bytes(limit: usize) -> i64 {
+    i64::try_from(limit / 4).unwrap_or(i64::MAX)
+}

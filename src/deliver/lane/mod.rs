@@ -1,0 +1,465 @@
+//! One endpoint's lane: an actor that sends its deliveries and decides what becomes of each.
+//!
+//! Fresh deliveries come from the reader and are sent from memory (*direct*). A lane that cannot
+//! take them soon parks them in the queue (*spilled*) and reads them back in order; it is direct
+//! again once the last parked one has been committed and read (*closing*). Retries always live
+//! in the queue. Nothing here writes to PostgreSQL: the ledger is told.
+
+mod backlog;
+mod fitness;
+mod rate;
+mod verdicts;
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use uuid::Uuid;
+
+use super::client::Client;
+use super::connection::Connection;
+use crate::endpoint::Endpoint;
+use crate::event::Attempt;
+use crate::event::budget::Share;
+use crate::event::gate::Gate;
+use crate::event::job::{Entry, Job, Parking};
+use crate::metrics::EndpointMetrics;
+use crate::store::{EndpointState, Health, LoadedEndpoint, SharedSession};
+use backlog::{Fetch, Fetched, Mode};
+use fitness::Fitness;
+use rate::{Drain, Pace};
+
+/// A full lane makes the reader wait as long as its content would drain within this time.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How often a full lane reconsiders.
+const RECONSIDER: Duration = Duration::from_millis(200);
+
+/// What a lane is told.
+#[derive(Debug)]
+pub enum ToLane {
+    /// Deliveries fresh from the WAL, in order.
+    Deliver(Vec<Arc<Job>>),
+    /// The endpoint's state as the database has it.
+    State(EndpointState),
+    /// Begin no more attempts, finish those under way until the time given, park the rest.
+    Stop(Instant),
+}
+
+/// What a lane shares with others.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The ledger.
+    pub ledger: mpsc::UnboundedSender<Entry>,
+    /// Whether attempts may begin.
+    pub gate: Arc<Gate>,
+    /// The queue, for reading.
+    pub store: Arc<SharedSession>,
+    /// Requests that all lanes together may have under way.
+    pub connections: Arc<Semaphore>,
+}
+
+/// An endpoint's actor.
+pub struct Lane {
+    endpoint: Arc<Endpoint>,
+    client: Arc<Client>,
+    inbox: mpsc::UnboundedReceiver<ToLane>,
+    around: Surroundings,
+    share: Arc<Share>,
+    metrics: EndpointMetrics,
+    health: Health,
+    /// Number of this lane's last news of the endpoint.
+    fare_version: i64,
+    fitness: Fitness,
+    mode: Mode,
+    /// To be sent, in order.
+    ready: VecDeque<Arc<Job>>,
+    /// Retries that are due and in memory.
+    due: VecDeque<Arc<Job>>,
+    /// Ids of retries in memory, waiting or under way: the queue is asked for others.
+    retries_in_memory: HashSet<Uuid>,
+    /// Retries on their way into the queue.
+    unwritten_retries: Vec<Weak<Job>>,
+    /// When to ask the queue for due retries.
+    next_due: Option<Instant>,
+    /// The turn is a retry's, if there is one: neither starves the other.
+    retry_turn: bool,
+    under_way: FuturesUnordered<BoxFuture<'static, Finished>>,
+    jobs_under_way: Vec<Option<Arc<Job>>>,
+    free_places: Vec<usize>,
+    idle: Vec<Connection>,
+    fetch: Option<Fetch>,
+    /// Notified when everything parked so far is committed.
+    parked_all: Arc<Notify>,
+    /// The next page is read from the queue's head.
+    rewind: bool,
+    drain: Drain,
+    pace: Pace,
+    stop: Option<Instant>,
+}
+
+/// One attempt that came to an end.
+struct Finished {
+    place: usize,
+    job: Arc<Job>,
+    began: Instant,
+    attempt: Attempt,
+    connection: Option<Connection>,
+}
+
+impl std::fmt::Debug for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lane").field("endpoint", &self.endpoint.name).finish_non_exhaustive()
+    }
+}
+
+impl Lane {
+    /// A lane for `endpoint`, going on from what the database knows of it.
+    pub fn new(
+        (endpoint, client): (Arc<Endpoint>, Arc<Client>),
+        inbox: mpsc::UnboundedReceiver<ToLane>,
+        around: Surroundings,
+        (share, metrics): (Arc<Share>, EndpointMetrics),
+        loaded: &LoadedEndpoint,
+    ) -> Self {
+        let places = endpoint.max_in_flight;
+        let fitness = Fitness::new(loaded.consecutive_failures, loaded.failing_since, &endpoint);
+        let pace = Pace::new(endpoint.rate_limit_per_second);
+        Self {
+            endpoint,
+            client,
+            inbox,
+            around,
+            share,
+            metrics,
+            health: loaded.health,
+            fare_version: loaded.fare_version,
+            fitness,
+            mode: Mode::at_start(loaded.has_backlog),
+            ready: VecDeque::new(),
+            due: VecDeque::new(),
+            retries_in_memory: HashSet::new(),
+            unwritten_retries: Vec::new(),
+            next_due: loaded.has_retries.then(Instant::now),
+            retry_turn: false,
+            under_way: FuturesUnordered::new(),
+            jobs_under_way: vec![None; places],
+            free_places: (0..places).collect(),
+            idle: Vec::new(),
+            fetch: None,
+            parked_all: Arc::new(Notify::new()),
+            rewind: false,
+            drain: Drain::new(),
+            pace,
+            stop: None,
+        }
+    }
+
+    /// Works until told to stop and drained, or until the reader is gone.
+    pub async fn run(mut self) {
+        let parked_all = Arc::clone(&self.parked_all);
+        loop {
+            let now = Instant::now();
+            self.reconsider(now);
+            self.start_attempts(now);
+            self.start_fetch(now);
+            if self.stop.is_some() && self.under_way.is_empty() {
+                return;
+            }
+            let wake = self.next_wake(now);
+            let gate_closed = !self.around.gate.is_open();
+            tokio::select! {
+                Some(finished) = self.under_way.next() => self.finish(finished),
+                message = self.inbox.recv() => match message {
+                    Some(message) => self.hear(message),
+                    None => return,
+                },
+                fetched = backlog::arrival(&mut self.fetch) => self.take_fetched(fetched),
+                () = parked_all.notified() => self.mode.everything_parked(),
+                () = self.around.gate.opened(), if gate_closed => {}
+                () = tokio::time::sleep_until(wake.into()) => self.give_up_if_late(),
+            }
+        }
+    }
+
+    fn hear(&mut self, message: ToLane) {
+        match message {
+            ToLane::Deliver(jobs) => self.accept(jobs),
+            ToLane::State(state) => self.follow(state),
+            ToLane::Stop(deadline) => {
+                self.stop = Some(deadline);
+                self.spill();
+            }
+        }
+    }
+
+    /// Follows a change of state that an operator made; what is older than this lane's own news
+    /// is not one.
+    fn follow(&mut self, state: EndpointState) {
+        let health = state.health;
+        if state.fare_version < self.fare_version || health == self.health {
+            return;
+        }
+        tracing::info!(endpoint = self.endpoint.name, ?health, "endpoint changed state");
+        if health == Health::Active {
+            self.fitness.enable(&self.endpoint);
+            self.next_due = Some(Instant::now());
+        }
+        self.health = health;
+        self.spill();
+        self.rewind = true;
+    }
+
+    /// Takes deliveries fresh from the WAL, each where the mode wants it.
+    fn accept(&mut self, jobs: Vec<Arc<Job>>) {
+        if self.health != Health::Active && self.mode.is_direct() {
+            self.spill();
+        }
+        match &mut self.mode {
+            Mode::Direct { .. } => self.ready.extend(jobs),
+            Mode::Closing { arrivals, .. } => arrivals.extend(jobs),
+            Mode::Spilled { .. } => {
+                for job in jobs {
+                    self.park(job);
+                }
+            }
+        }
+    }
+
+    fn park(&mut self, job: Arc<Job>) {
+        let receipt = self.mode.receipt(&self.parked_all);
+        self.tell(Entry::Parked(job, Parking::Ready, receipt));
+    }
+
+    fn tell(&self, entry: Entry) {
+        // Without a ledger this process no longer holds the slot and is about to drop its lanes.
+        let _ = self.around.ledger.send(entry);
+    }
+
+    /// Parks what waits in memory; what comes after it is parked too.
+    fn spill(&mut self) {
+        let (waiting, was_direct) = self.mode.spill(&mut self.ready);
+        if was_direct {
+            tracing::debug!(endpoint = self.endpoint.name, parked = waiting.len(), "lane spills");
+        }
+        for job in waiting {
+            self.park(job);
+        }
+        // Rows that were read and not sent are still in the queue, ready or due.
+        for job in self.due.drain(..) {
+            self.retries_in_memory.remove(&job.delivery.id.0);
+            self.next_due = Some(Instant::now());
+        }
+    }
+
+    /// A full lane that would not drain soon spills; so does one that cannot send at all.
+    fn reconsider(&mut self, now: Instant) {
+        let is_full = self.share.is_over();
+        if self.mode.is_direct() && is_full && !self.drains_soon(now) {
+            self.spill();
+        } else if is_full && self.mode.is_closing() {
+            let parked = self.mode.reopen();
+            for job in parked {
+                self.park(job);
+            }
+        }
+    }
+
+    fn drains_soon(&self, now: Instant) -> bool {
+        let rest = self.fitness.rest(now).unwrap_or_default();
+        self.health == Health::Active
+            && self.drain.time_for(self.share.used(), now).saturating_add(rest) <= LONGEST_WAIT
+    }
+
+    fn start_attempts(&mut self, now: Instant) {
+        while self.may_start(now) {
+            // Held until the attempt is over: all lanes together open a bounded number.
+            let connections = Arc::clone(&self.around.connections);
+            let Ok(permit) = connections.try_acquire_owned() else { return };
+            let Some(job) = self.next_job() else { return };
+            let Some(place) = self.free_places.pop() else { return };
+            self.pace.started(now);
+            self.metrics.in_flight.inc();
+            self.jobs_under_way[place] = Some(Arc::clone(&job));
+            let (client, idle) = (Arc::clone(&self.client), self.idle.pop());
+            let number = job.attempts.saturating_add(1);
+            self.under_way.push(Box::pin(async move {
+                let began = Instant::now();
+                let (attempt, connection) = client.attempt(idle, &job.delivery, number).await;
+                drop(permit);
+                Finished { place, job, began, attempt, connection }
+            }));
+        }
+    }
+
+    fn may_start(&self, now: Instant) -> bool {
+        self.health == Health::Active
+            && self.stop.is_none()
+            && self.under_way.len() < self.fitness.allowance()
+            && self.fitness.rest(now).is_none()
+            && self.pace.wait(now).is_none()
+            && self.around.gate.is_open()
+    }
+
+    /// Retries and first attempts take turns; a probe is the oldest due delivery.
+    fn next_job(&mut self) -> Option<Arc<Job>> {
+        self.retry_turn = !self.retry_turn;
+        if self.retry_turn || self.fitness.is_probing() {
+            self.due.pop_front().or_else(|| self.ready.pop_front())
+        } else {
+            self.ready.pop_front().or_else(|| self.due.pop_front())
+        }
+    }
+
+    fn finish(&mut self, finished: Finished) {
+        let Finished { place, job, began, attempt, connection } = finished;
+        self.jobs_under_way[place] = None;
+        self.free_places.push(place);
+        self.idle.extend(connection);
+        self.metrics.in_flight.dec();
+        self.metrics.attempt_duration.observe(attempt.duration.as_secs_f64());
+        self.drain.add(job.delivery.body.len(), Instant::now());
+        self.retries_in_memory.remove(&job.delivery.id.0);
+        self.judge(job, attempt, began);
+    }
+
+    fn start_fetch(&mut self, now: Instant) {
+        if !self.may_fetch(now) {
+            return;
+        }
+        self.unwritten_retries.retain(|job| job.strong_count() > 0);
+        if self.next_due.is_some_and(|due| due <= now) && self.due.len() < self.due_capacity() {
+            self.fetch = Some(self.fetch_due(self.due_capacity()));
+        } else if let Some(cursor) = self.mode.wants_page(self.ready.len(), now) {
+            // After the endpoint was out of service, rows before the cursor may be ready again;
+            // they can be told from rows under way only once nothing is.
+            match self.rewind {
+                true if !self.under_way.is_empty() => return,
+                true => self.fetch = Some(self.fetch_page(None)),
+                false => self.fetch = Some(self.fetch_page(cursor)),
+            }
+            self.rewind = false;
+        }
+    }
+
+    fn may_fetch(&self, now: Instant) -> bool {
+        self.fetch.is_none()
+            && self.health == Health::Active
+            && self.stop.is_none()
+            && self.around.gate.is_slot_held()
+            && self.fitness.rest(now).is_none()
+    }
+
+    fn due_capacity(&self) -> usize {
+        self.endpoint.max_in_flight * 2
+    }
+
+    fn take_fetched(&mut self, fetched: Fetched) {
+        let now = Instant::now();
+        match fetched {
+            Fetched::Page(Ok(page)) => {
+                let jobs: Vec<_> = page.into_iter().map(|row| self.queued(row)).collect();
+                self.ready.extend(jobs.iter().cloned());
+                let arrivals = self.mode.take_page(&jobs);
+                self.ready.extend(arrivals);
+            }
+            Fetched::Due(Ok((page, next))) => {
+                for row in page {
+                    let job = self.queued(row);
+                    self.retries_in_memory.insert(job.delivery.id.0);
+                    self.due.push_back(job);
+                }
+                // A retry that is not written yet is not in the queue's answer.
+                let unwritten = (!self.unwritten_retries.is_empty()).then_some(RECONSIDER);
+                let next = [next, unwritten].into_iter().flatten().min();
+                self.next_due = next.map(|delay| now + delay.max(Duration::from_millis(1)));
+            }
+            Fetched::Page(Err(error)) | Fetched::Due(Err(error)) => {
+                let error = crate::store::chain(&error);
+                tracing::debug!(endpoint = self.endpoint.name, error, "cannot read the queue");
+                self.mode.page_failed(now + RECONSIDER);
+                self.next_due = self.next_due.map(|due| due.max(now + RECONSIDER));
+            }
+        }
+    }
+
+    /// Stopping, and the time for it is over: what is still under way is parked.
+    fn give_up_if_late(&mut self) {
+        if self.stop.is_none_or(|deadline| Instant::now() < deadline) {
+            return;
+        }
+        self.under_way = FuturesUnordered::new();
+        for job in self.jobs_under_way.iter_mut().filter_map(Option::take).collect::<Vec<_>>() {
+            self.park(job);
+        }
+    }
+
+    fn next_wake(&self, now: Instant) -> Instant {
+        let idle = now + Duration::from_secs(60);
+        let rest = self.fitness.rest(now).map(|rest| now + rest);
+        let pace = self.pace.wait(now).map(|wait| now + wait);
+        let full = self.share.is_over().then(|| now + RECONSIDER);
+        // Only for want of a connection: all other reasons have a time of their own.
+        let starved = !self.ready.is_empty() && self.under_way.is_empty();
+        let starved = starved.then(|| now + RECONSIDER);
+        let fetches = self.may_fetch(now);
+        let due = self.next_due.filter(|_| fetches && self.due.len() < self.due_capacity());
+        let page = self.mode.retry_page_at().filter(|at| fetches && *at > now);
+        [rest, pace, full, starved, due, page, self.stop]
+            .into_iter()
+            .flatten()
+            .fold(idle, Instant::min)
+    }
+}
+
+/// Makes a lane's inbox.
+pub fn inbox() -> (mpsc::UnboundedSender<ToLane>, mpsc::UnboundedReceiver<ToLane>) {
+    // Unbounded in number, bounded in bytes: the reader waits while the lane's share is over.
+    mpsc::unbounded_channel()
+}
+
+/// Asks the ledger to write everything it has been told, and waits for it.
+pub async fn flush(ledger: &mpsc::UnboundedSender<Entry>) {
+    let (sender, written) = oneshot::channel();
+    if ledger.send(Entry::Flush(sender)).is_ok() {
+        // An error means that the ledger is gone; whoever watches it says why.
+        let _ = written.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::{EndpointId, Filter, Method, Ordering, RetryPolicy, TlsFiles};
+
+    /// An endpoint with eight connections that rests 1, 2, 5, 5, … s.
+    pub(super) fn endpoint() -> Endpoint {
+        Endpoint {
+            id: EndpointId(Uuid::nil()),
+            name: "crm".to_owned(),
+            application: "default".to_owned(),
+            url: url::Url::parse("https://crm.example.com/").unwrap(),
+            method: Method::Post,
+            enabled: true,
+            secrets: vec![],
+            signature: vec![],
+            filter: Filter::default(),
+            headers: vec![],
+            auth: None,
+            tls: TlsFiles::default(),
+            timeout: Duration::from_secs(1),
+            retry: RetryPolicy { schedule: vec![], jitter: 0.0, retry_on_status: vec![] },
+            ordering: Ordering::Key,
+            max_in_flight: 8,
+            rate_limit_per_second: 0,
+            failure_rest: [1, 2, 5].map(Duration::from_secs).to_vec(),
+            alert_after: vec![],
+            disable_after: 0,
+            disable_min_duration: Duration::ZERO,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Memory that deliveries take, counted from routing until the ledger has committed them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::task::AtomicWaker;
+
+/// What a delivery takes besides its body: itself, its event, its place in queues.
+const OVERHEAD: usize = 512;
+
+/// Memory that a delivery with a body of `bytes` takes.
+pub fn footprint(bytes: usize) -> usize {
+    bytes + OVERHEAD
+}
+
+/// One lane's share of the memory budget, and what it holds of it.
+#[derive(Debug)]
+pub struct Share {
+    used: AtomicUsize,
+    limit: usize,
+    /// The reader, when it waits for room. There is one reader.
+    room: AtomicWaker,
+}
+
+/// Room taken in a [`Share`]; given back when dropped.
+#[derive(Debug)]
+pub struct Charge {
+    share: Arc<Share>,
+    bytes: usize,
+}
+
+impl Share {
+    /// A share of `limit` bytes.
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { used: AtomicUsize::new(0), limit, room: AtomicWaker::new() })
+    }
+
+    /// Takes `bytes`, past the limit if need be: who takes looks at [`Share::is_over`] afterwards.
+    pub fn take(self: &Arc<Self>, bytes: usize) -> Charge {
+        self.used.fetch_add(bytes, Ordering::Relaxed);
+        Charge { share: Arc::clone(self), bytes }
+    }
+
+    /// Whether more is taken than the limit.
+    pub fn is_over(&self) -> bool {
+        self.used() > self.limit
+    }
+
+    /// Bytes taken.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Acquire)
+    }
+
+    /// Bytes that may be taken.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Returns when the share is within its limit. Cancel-safe; for one waiter at a time.
+    pub async fn room(&self) {
+        std::future::poll_fn(|context| {
+            // Registered before the look, so that a charge dropped in between still wakes us.
+            self.room.register(context.waker());
+            if self.is_over() { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+        })
+        .await;
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let before = self.share.used.fetch_sub(self.bytes, Ordering::AcqRel);
+        if before > self.share.limit && before - self.bytes <= self.share.limit {
+            self.share.room.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dropped_charge_makes_room() {
+        let share = Share::new(10);
+        let (first, second) = (share.take(8), share.take(8));
+        assert!(share.is_over());
+        let waiter = tokio::spawn({
+            let share = Arc::clone(&share);
+            async move { share.room().await }
+        });
+        drop(first);
+        waiter.await.unwrap();
+        assert_eq!(share.used(), 8);
+        drop(second);
+        assert_eq!(share.used(), 0);
+    }
+}

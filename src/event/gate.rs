@@ -1,0 +1,63 @@
+//! Whether new attempts may begin at all.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+/// Outcomes that may wait for the log before new attempts stop. Ten full batches: more than a
+/// healthy PostgreSQL ever leaves behind, and few enough that a crash repeats little.
+const MOST_UNLOGGED: usize = 10_000;
+
+/// Open while this process holds the slot and the log keeps up.
+///
+/// Only the slot's holder sends: after losing replication another daemon may have it.
+#[derive(Debug, Default)]
+pub struct Gate {
+    slot_held: AtomicBool,
+    unlogged: AtomicUsize,
+    changed: Notify,
+}
+
+impl Gate {
+    /// Says whether the slot is held.
+    pub fn set_slot_held(&self, held: bool) {
+        self.slot_held.store(held, Ordering::Release);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether the slot is held.
+    pub fn is_slot_held(&self) -> bool {
+        self.slot_held.load(Ordering::Acquire)
+    }
+
+    /// Notes an outcome that is on its way to the log.
+    pub fn add_unlogged(&self) {
+        self.unlogged.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Notes that `count` outcomes are in the log.
+    pub fn remove_unlogged(&self, count: usize) {
+        let before = self.unlogged.fetch_sub(count, Ordering::AcqRel);
+        if before >= MOST_UNLOGGED {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Whether an attempt may begin.
+    pub fn is_open(&self) -> bool {
+        self.is_slot_held() && self.unlogged.load(Ordering::Acquire) < MOST_UNLOGGED
+    }
+
+    /// Returns once an attempt may begin. Cancel-safe.
+    pub async fn opened(&self) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.is_open() {
+                return;
+            }
+            changed.await;
+        }
+    }
+}

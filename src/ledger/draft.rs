@@ -1,0 +1,112 @@
+//! A batch in the making: what the entries since the last flush come to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::endpoint::EndpointId;
+use crate::event::job::{Alert, Fare, Job, Outcome, Parking, Receipt, Then};
+use crate::store::{ParkedJob, Rescheduled, Wait};
+
+/// Entries that are to be written together.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) parked: Vec<ParkedJob>,
+    pub(super) rescheduled: Vec<Rescheduled>,
+    pub(super) settled: Vec<(Uuid, i32)>,
+    pub(super) fares: HashMap<EndpointId, Fare>,
+    pub(super) alerts: Vec<Alert>,
+    /// Jobs that stay in memory and have a row in the queue once this is written.
+    pub(super) marked: Vec<Arc<Job>>,
+    /// Dropped once this is written, which tells lanes.
+    pub(super) receipts: Vec<Arc<Receipt>>,
+    /// Who waits for this to be written.
+    pub(super) waiting: Vec<oneshot::Sender<()>>,
+    /// When the first row came.
+    pub(super) since: Option<Instant>,
+}
+
+impl Draft {
+    /// Rows so far.
+    pub(super) fn rows(&self) -> usize {
+        self.outcomes.len() + self.parked.len() + self.rescheduled.len()
+    }
+
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows() == 0 && self.fares.is_empty() && self.alerts.is_empty()
+    }
+
+    pub(super) fn touch(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
+    }
+
+    /// Takes up an attempt's outcome.
+    pub(super) fn attempted(&mut self, outcome: Outcome) {
+        let job = &outcome.job;
+        match outcome.then {
+            Then::Done | Then::Failed => {
+                if let Some(version) = job.row_version() {
+                    self.settled.push((job.delivery.id.0, version));
+                }
+            }
+            Then::Retry { .. } | Then::Requeue => self.wait(&outcome.job, wait_after(&outcome)),
+        }
+        self.outcomes.push(outcome);
+    }
+
+    /// Takes up a delivery that goes to the queue without an attempt.
+    pub(super) fn park(&mut self, job: &Arc<Job>, parking: Parking) {
+        let (state, hold_reason) = match parking {
+            Parking::Ready => ("ready", None),
+            Parking::Held(reason) => ("held", Some(reason.as_str())),
+        };
+        self.wait(job, Wait { state, hold_reason, ..unchanged(job) });
+    }
+
+    /// Writes a row for a delivery that stays in memory, so that it no longer holds the watermark.
+    pub(super) fn mark_in_flight(&mut self, job: Arc<Job>) {
+        self.parked.push(ParkedJob {
+            job: Arc::clone(&job),
+            wait: Wait { state: "in_flight", ..unchanged(&job) },
+        });
+        self.marked.push(job);
+    }
+
+    fn wait(&mut self, job: &Arc<Job>, wait: Wait) {
+        match job.row_version() {
+            Some(version) => {
+                self.rescheduled.push(Rescheduled { delivery: job.delivery.id.0, version, wait })
+            }
+            None => self.parked.push(ParkedJob { job: Arc::clone(job), wait }),
+        }
+    }
+}
+
+fn unchanged(job: &Job) -> Wait {
+    Wait { attempts: job.attempts as i32, charged: job.charged as i32, ..Wait::default() }
+}
+
+fn wait_after(outcome: &Outcome) -> Wait {
+    let Outcome { job, attempt, then } = outcome;
+    let attempted = Wait {
+        attempts: job.attempts.saturating_add(1) as i32,
+        charged: job.charged as i32,
+        status_code: attempt.status.map(i32::from),
+        error_message: attempt.error.as_ref().map(|(_, message)| message.clone()),
+        ..Wait::default()
+    };
+    match *then {
+        Then::Retry { after, charged } => Wait {
+            state: "retry",
+            delay_us: Some(i64::try_from(after.as_micros()).unwrap_or(i64::MAX)),
+            charged: (job.charged + u32::from(charged)) as i32,
+            ..attempted
+        },
+        Then::Requeue | Then::Done | Then::Failed => Wait { state: "ready", ..attempted },
+    }
+}

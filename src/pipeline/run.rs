@@ -1,0 +1,182 @@
+//! A pipeline at work: reading, reconnecting, draining.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use super::takeover::{Setup, TakeoverError};
+use super::{ReadError, Reader};
+use crate::deliver::lane::{self, ToLane};
+use crate::event::gate::Gate;
+use crate::replication::Stream;
+use crate::shutdown::Shutdown;
+use crate::store::{StoreError, chain, reconnect_backoff};
+
+/// How long the last batch of the log may take at a stop, beyond the grace for requests.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// The holder of the slot: reader, lanes and ledger together. Dropping it drops its tasks.
+pub struct Pipeline {
+    pub(super) setup: Setup,
+    pub(super) reader: Reader,
+    pub(super) stream: Stream,
+    pub(super) epoch: Arc<AtomicI64>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) lanes: JoinSet<()>,
+    /// One task; a set, so that dropping it ends it.
+    pub(super) ledger: JoinSet<Result<(), StoreError>>,
+    pub(super) background: JoinSet<()>,
+}
+
+impl std::fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pipeline").field("slot", &self.setup.slot).finish_non_exhaustive()
+    }
+}
+
+/// Why a pipeline ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The stream cannot be followed.
+    #[error(transparent)]
+    Read(ReadError),
+    /// The slot could not be taken again.
+    #[error(transparent)]
+    Takeover(#[from] TakeoverError),
+    /// Another daemon took the slot meanwhile.
+    #[error("another daemon took the slot")]
+    Fenced,
+    /// The log cannot be written, and not for want of a connection.
+    #[error("cannot write the log")]
+    Ledger(#[source] StoreError),
+}
+
+impl Pipeline {
+    /// Works until told to stop, then drains: requests under way get the grace, the rest is
+    /// parked, the log is written, the LSN confirmed.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`]; then nothing is drained, and what was in flight comes again.
+    pub async fn run(mut self, mut shutdown: Shutdown) -> Result<(), RunError> {
+        loop {
+            self.setup.metrics.streaming.set(1);
+            let read = tokio::select! {
+                read = self.reader.read(&mut self.stream, &mut shutdown) => read,
+                ended = self.ledger.join_next() => return Err(ledger_ended(ended)),
+            };
+            self.setup.metrics.streaming.set(0);
+            match read {
+                Ok(()) => return self.drain().await,
+                Err(ReadError::Replication(error)) if error.is_transient() => {
+                    tracing::warn!(error = %chain(&error), "replication broke; reconnecting");
+                    self.gate.set_slot_held(false);
+                    if !self.reacquire(&mut shutdown).await? {
+                        return self.drain().await;
+                    }
+                    self.gate.set_slot_held(true);
+                }
+                Err(ReadError::LedgerEnded) => {
+                    return Err(ledger_ended(self.ledger.join_next().await));
+                }
+                Err(error) => return Err(RunError::Read(error)),
+            }
+        }
+    }
+
+    /// Takes the slot again; false if told to stop meanwhile. If somebody else held it in
+    /// between, what this process has in memory is theirs.
+    async fn reacquire(&mut self, shutdown: &mut Shutdown) -> Result<bool, RunError> {
+        let mut backoff = reconnect_backoff();
+        loop {
+            let acquired = tokio::select! {
+                acquired = self.setup.acquire() => acquired,
+                ended = self.ledger.join_next() => return Err(ledger_ended(ended)),
+                () = shutdown.stopped() => return Ok(false),
+            };
+            match acquired {
+                Ok((stream, _, epoch)) => {
+                    let former = self.epoch.swap(epoch, Ordering::AcqRel);
+                    self.stream = stream;
+                    tracing::info!(epoch, "replication streams again");
+                    return if epoch == former + 1 { Ok(true) } else { Err(RunError::Fenced) };
+                }
+                Err(error) if error.is_transient() => {
+                    let delay = backoff.next().unwrap_or(Duration::from_secs(5));
+                    tracing::warn!(error = %chain(&error), ?delay, "cannot reconnect yet");
+                    tokio::select! {
+                        () = tokio::time::sleep(delay) => {}
+                        ended = self.ledger.join_next() => return Err(ledger_ended(ended)),
+                        () = shutdown.stopped() => return Ok(false),
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn drain(mut self) -> Result<(), RunError> {
+        let grace = self.setup.shutdown_grace;
+        let deadline = Instant::now() + grace;
+        self.background.abort_all();
+        for lane in self.reader.lanes.iter() {
+            // A lane that is gone has nothing to drain.
+            let _ = lane.sender.send(ToLane::Stop(deadline));
+        }
+        let Self { reader, mut stream, mut lanes, mut ledger, .. } = self;
+        let confirmed = reader.confirmed.clone();
+        let drained = async {
+            while lanes.join_next().await.is_some() {}
+            lane::flush(&reader.ledger).await;
+            // The last sender of entries: the ledger ends when it is gone.
+            drop(reader);
+            ledger.join_next().await
+        };
+        let mut drained = std::pin::pin!(tokio::time::timeout(grace + LAST_WORDS, drained));
+        let ended = tokio::select! {
+            ended = &mut drained => ended,
+            // Without the walsender nothing can be confirmed, but the log can be written.
+            error = stream.idle() => {
+                tracing::warn!(error = %chain(&error), "replication broke while stopping");
+                drained.await
+            }
+        };
+        match ended {
+            Ok(Some(Ok(Ok(())))) => {}
+            Ok(ended) => return Err(ledger_ended(ended)),
+            Err(_) => {
+                tracing::warn!(
+                    "the log could not be written in time; what is not in it comes again"
+                );
+            }
+        }
+        stream.confirm(*confirmed.borrow());
+        if let Err(error) = stream.stop().await {
+            tracing::warn!(error = %chain(&error), "replication did not end cleanly");
+        }
+        Ok(())
+    }
+}
+
+type Ended = Option<Result<Result<(), StoreError>, tokio::task::JoinError>>;
+
+fn ledger_ended(ended: Ended) -> RunError {
+    match ended {
+        Some(Ok(Err(StoreError::Fenced))) => RunError::Fenced,
+        Some(Ok(Err(error))) => RunError::Ledger(error),
+        Some(Ok(Ok(()))) | Some(Err(_)) | None => RunError::Read(ReadError::LedgerEnded),
+    }
+}
+
+impl TakeoverError {
+    /// Whether trying again may help without anybody doing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Replication(error) => error.is_transient(),
+            Self::Store(error) => error.is_disconnected(),
+            _ => false,
+        }
+    }
+}

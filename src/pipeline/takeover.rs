@@ -1,0 +1,291 @@
+//! Taking the slot: who we are, where the last holder stopped, whether something is missing.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::Reader;
+use super::gap;
+use super::lanes::{LaneHandle, Lanes};
+use super::replay::Replay;
+use super::run::Pipeline;
+use super::watcher::Watcher;
+use crate::capture::Capture;
+use crate::config::dsn::Dsn;
+use crate::config::{LogPayload, OnGap, TableName};
+use crate::deliver::client::{Client, ClientError};
+use crate::deliver::lane::{self, Lane, Surroundings};
+use crate::deliver::network::Network;
+use crate::endpoint::Endpoint;
+use crate::event::budget::Share;
+use crate::event::gate::Gate;
+use crate::ledger::{self, Ledger};
+use crate::metrics::Metrics;
+use crate::replication::{ReplicationError, Session, Stream, System};
+use crate::route::{BoundModel, Router, RouterError, RouterSettings};
+use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession, StoreError};
+
+/// Requests that all lanes together may have under way.
+const MOST_CONNECTIONS: usize = 512;
+
+/// The smallest share of the memory budget: a lane must hold a few deliveries to keep its
+/// connections busy.
+const SMALLEST_SHARE: usize = 64 * 1024;
+
+/// What a pipeline is made of. Checked by `config`; bound to the database here.
+#[derive(Clone)]
+pub struct Setup {
+    /// Source database, where the log is too.
+    pub dsn: Dsn,
+    /// Replication slot.
+    pub slot: String,
+    /// Publication.
+    pub publication: String,
+    /// Models and the tables they stand for. The oid is filled in here.
+    pub models: Vec<(TableName, BoundModel)>,
+    /// Receivers.
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// How bodies are written; the system identifier is filled in here.
+    pub routing: RouterSettings,
+    /// How addresses are reached.
+    pub network: Arc<Network>,
+    /// Memory for deliveries under way, of all lanes together.
+    pub budget_bytes: usize,
+    /// Which log rows keep the body.
+    pub keep: LogPayload,
+    /// How long requests under way may take at a stop.
+    pub shutdown_grace: Duration,
+    /// What to do when WAL is missing.
+    pub on_gap: OnGap,
+    /// Retention of the log: successful and failed deliveries.
+    pub retention: (Duration, Duration),
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Whether the log takes rows; readyz asks.
+    pub writable: watch::Sender<bool>,
+}
+
+/// Why the slot could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeoverError {
+    /// The replication session failed.
+    #[error("cannot start replication")]
+    Replication(#[from] ReplicationError),
+    /// The database failed.
+    #[error("cannot read walhook's own tables")]
+    Store(#[from] StoreError),
+    /// `walhook init` was never run for this slot.
+    #[error("there is no checkpoint for slot {slot}: run `walhook init`")]
+    NotInstalled {
+        /// The slot.
+        slot: String,
+    },
+    /// The database is a copy of another one.
+    #[error(
+        "this database cluster ({now}) is not the one that the checkpoint was made on ({then}): \
+         a copy must not send the original's webhooks; run `walhook init` to make it its own"
+    )]
+    OtherCluster {
+        /// System identifier of the checkpoint.
+        then: u64,
+        /// System identifier now.
+        now: u64,
+    },
+    /// WAL is missing and `on_gap` says stop.
+    #[error("WAL is missing ({0}) and [delivery] on_gap is \"stop\": run `walhook init` to go on")]
+    Gap(String),
+    /// An endpoint's certificates cannot be used.
+    #[error("cannot use the settings of endpoint {endpoint}")]
+    Client {
+        /// The endpoint.
+        endpoint: String,
+        /// What is wrong.
+        #[source]
+        source: ClientError,
+    },
+    /// Models cannot be routed.
+    #[error("cannot route the models")]
+    Router(#[from] RouterError),
+}
+
+impl Setup {
+    /// Starts streaming and takes the slot. Streaming first: only the slot's holder may change
+    /// the epoch.
+    pub(super) async fn acquire(&self) -> Result<(Stream, System, i64), TakeoverError> {
+        let mut session = Session::connect(&self.dsn).await?;
+        let system = session.identify_system().await?;
+        let stream = session.start(&self.slot, &self.publication, crate::lsn::Lsn(0)).await?;
+        let session = store::Session::connect(&self.dsn).await?;
+        let epoch = session.take_slot(&self.slot, &host_name()).await?;
+        Ok((stream, system, epoch))
+    }
+}
+
+impl Pipeline {
+    /// Takes the slot and goes on where its last holder stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`TakeoverError`]; nothing is changed but the owner's epoch.
+    pub async fn take_over(setup: Setup) -> Result<Self, TakeoverError> {
+        let shared = Arc::new(SharedSession::new(setup.dsn.clone()));
+        let session = shared.get().await?;
+        let before = session.slot_state(&setup.slot).await?;
+        let (stream, system, epoch) = setup.acquire().await?;
+        let checkpoint = session.latest_checkpoint(&setup.slot).await?;
+        let checkpoint =
+            checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: setup.slot.clone() })?;
+        if checkpoint.system_identifier != system.system_identifier {
+            let (then, now) = (checkpoint.system_identifier, system.system_identifier);
+            return Err(TakeoverError::OtherCluster { then, now });
+        }
+        let confirmed = before.and_then(|slot| slot.confirmed);
+        let checkpoint = gap::examine(&session, &setup, checkpoint, (&system, confirmed)).await?;
+        session.release_in_flight().await?;
+        session.make_partitions().await?;
+        let settled = session.settled_beyond(&checkpoint).await?.into_iter().collect();
+        let models = setup.bind_models(&session).await?;
+        let loaded = setup.load_endpoints(&session).await?;
+        let router = Router::new(
+            RouterSettings { system_identifier: system.system_identifier, ..setup.routing.clone() },
+            models,
+            setup.endpoints.clone(),
+        )?;
+        setup.assemble(Taken { stream, system, epoch, checkpoint, settled, router, shared }, loaded)
+    }
+}
+
+/// What taking the slot has brought.
+struct Taken {
+    stream: Stream,
+    system: System,
+    epoch: i64,
+    checkpoint: Checkpoint,
+    settled: HashSet<crate::event::DeliveryId>,
+    router: Router,
+    shared: Arc<SharedSession>,
+}
+
+impl Setup {
+    async fn bind_models(&self, session: &store::Session) -> Result<Vec<BoundModel>, StoreError> {
+        let mut bound = Vec::with_capacity(self.models.len());
+        for (table, model) in &self.models {
+            let Some(oid) = session.relation_oid(table).await? else {
+                let label = &model.label;
+                tracing::error!(
+                    label,
+                    ?table,
+                    "the model's table does not exist; it has no events"
+                );
+                continue;
+            };
+            let known_columns = session.good_columns(oid).await?;
+            let known_columns = known_columns
+                .into_iter()
+                .map(|(attnum, name)| crate::route::KnownColumn { attnum, name })
+                .collect();
+            bound.push(BoundModel { oid, known_columns, ..model.clone() });
+        }
+        Ok(bound)
+    }
+
+    async fn load_endpoints(
+        &self,
+        session: &store::Session,
+    ) -> Result<Vec<(Arc<Client>, LoadedEndpoint)>, TakeoverError> {
+        let mut loaded = Vec::with_capacity(self.endpoints.len());
+        for endpoint in &self.endpoints {
+            let client = Client::new(endpoint, Arc::clone(&self.network)).map_err(|source| {
+                TakeoverError::Client { endpoint: endpoint.name.clone(), source }
+            })?;
+            let state = session.load_endpoint(endpoint, &client.logged_url()).await?;
+            loaded.push((Arc::new(client), state));
+        }
+        let kept: Vec<_> = self.endpoints.iter().map(|endpoint| endpoint.id).collect();
+        let cancelled = session.remove_endpoints_but(&kept).await?;
+        if cancelled > 0 {
+            tracing::warn!(cancelled, "deliveries to endpoints that were removed are cancelled");
+        }
+        Ok(loaded)
+    }
+
+    fn assemble(
+        self,
+        taken: Taken,
+        loaded: Vec<(Arc<Client>, LoadedEndpoint)>,
+    ) -> Result<Pipeline, TakeoverError> {
+        let Taken { stream, system, epoch, checkpoint, settled, router, shared } = taken;
+        let gate = Arc::new(Gate::default());
+        gate.set_slot_held(true);
+        let epoch = Arc::new(AtomicI64::new(epoch));
+        let (ledger_sender, entries) = mpsc::unbounded_channel();
+        let (confirmed_sender, confirmed) = watch::channel(checkpoint.confirmed);
+        let around = Surroundings {
+            ledger: ledger_sender.clone(),
+            gate: Arc::clone(&gate),
+            store: Arc::clone(&shared),
+            connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+        };
+        let share = (self.budget_bytes / self.endpoints.len().max(1)).max(SMALLEST_SHARE);
+        let mut lanes = JoinSet::new();
+        let mut handles = Vec::with_capacity(loaded.len());
+        for (endpoint, (client, state)) in self.endpoints.iter().zip(loaded) {
+            let (sender, inbox) = lane::inbox();
+            let share = Share::new(share);
+            let metrics = self.metrics.endpoint(&endpoint.name);
+            let parts = (Arc::clone(endpoint), client);
+            let holds = (Arc::clone(&share), metrics);
+            lanes.spawn(Lane::new(parts, inbox, around.clone(), holds, &state).run());
+            handles.push(LaneHandle::new(Arc::clone(endpoint), sender, share));
+        }
+        let watcher = Watcher::new(&self, Arc::clone(&shared), &handles);
+        let signals =
+            ledger::Signals { confirmed: confirmed_sender, writable: self.writable.clone() };
+        let settings =
+            ledger::Settings { dsn: self.dsn.clone(), slot: self.slot.clone(), keep: self.keep };
+        let replay = Replay::new(checkpoint.watermark, settled, system.wal_position);
+        let ledger = Ledger::new(
+            settings,
+            entries,
+            (Arc::clone(&epoch), Arc::clone(&gate)),
+            signals,
+            checkpoint,
+        );
+        let reader = Reader {
+            capture: Capture::new(self.routing.max_event_bytes),
+            router,
+            lanes: Lanes::new(handles),
+            replay,
+            catalog: shared,
+            ledger: ledger_sender,
+            confirmed,
+            passages: Vec::new(),
+            routed: Vec::new(),
+        };
+        let mut background = JoinSet::new();
+        background.spawn(watcher.run());
+        let mut ledger_task = JoinSet::new();
+        ledger_task.spawn(ledger.run());
+        Ok(Pipeline {
+            setup: self,
+            reader,
+            stream,
+            epoch,
+            gate,
+            lanes,
+            ledger: ledger_task,
+            background,
+        })
+    }
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .or_else(|_| std::env::var("HOSTNAME"))
+        .unwrap_or_else(|_| "unknown".to_owned())
+}

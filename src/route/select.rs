@@ -1,0 +1,120 @@
+//! Which models and event types an endpoint has asked for.
+
+use crate::endpoint::Filter;
+
+/// Words that stand in `events` for a kind of change rather than for a type.
+const WORDS: [&str; 5] = ["created", "updated", "deleted", "truncated", "custom"];
+
+/// Whether `pattern` matches the whole of `text`; `*` stands for any run of characters, dots
+/// included, and everything else for itself.
+pub fn glob_matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t) = (0, 0);
+    // Where to go on when what follows the last star turns out not to match.
+    let mut retry = None;
+    while t < text.len() {
+        if pattern.get(p) == Some(&b'*') {
+            retry = Some((p + 1, t));
+            p += 1;
+        } else if pattern.get(p) == Some(&text[t]) {
+            p += 1;
+            t += 1;
+        } else if let Some((after_star, from)) = retry {
+            retry = Some((after_star, from + 1));
+            (p, t) = (after_star, from + 1);
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
+}
+
+/// Whether the endpoint's model lists let `label` through.
+pub(super) fn selects_model(filter: &Filter, label: &str) -> bool {
+    let any = |globs: &[String]| globs.iter().any(|glob| glob_matches(glob, label));
+    (filter.include_models.is_empty() || any(&filter.include_models))
+        && !any(&filter.exclude_models)
+}
+
+/// Whether the endpoint's event patterns let an event of this kind and type through.
+pub(super) fn wants_event(filter: &Filter, word: &str, event_type: &str) -> bool {
+    filter.events.iter().any(|pattern| {
+        if WORDS.contains(&pattern.as_str()) {
+            pattern == word
+        } else {
+            glob_matches(pattern, event_type)
+        }
+    })
+}
+
+/// What a table of fields says about `label`: each matching list with whether it names the
+/// label itself rather than every model, lists of the label first.
+pub(super) fn lists_for<'a, T>(
+    table: &'a [(String, T)],
+    label: &str,
+) -> impl Iterator<Item = (bool, &'a T)> {
+    let of = |own: bool| {
+        let label = label.to_owned();
+        table.iter().filter_map(move |(key, list)| {
+            let matches =
+                if own { *key == label } else { *key != label && glob_matches(key, &label) };
+            // A glob over several labels names none of them.
+            matches.then_some((own, list))
+        })
+    };
+    of(true).chain(of(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_crosses_dots_and_the_rest_is_literal() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("*", "order.created", true),
+            ("order.*", "order.created", true),
+            ("order.*", "orders.created", false),
+            ("*.created", "order.item.created", true),
+            ("order.*.completed", "order.a.b.completed", true),
+            ("order.*.completed", "order.completed", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-b-b", false),
+            ("Order.*", "order.created", false),
+            ("order.?", "order.x", false),
+            ("", "x", false),
+            ("**", "x", true),
+        ] {
+            assert_eq!(glob_matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_word_selects_a_kind_and_a_glob_a_type() {
+        let wants = |pattern: &str, word, event_type| {
+            let filter = Filter { events: vec![pattern.to_owned()], ..Filter::default() };
+            wants_event(&filter, word, event_type)
+        };
+        assert!(wants("created", "created", "order.created"));
+        assert!(!wants("created", "updated", "order.updated"));
+        assert!(!wants("created", "custom", "created"), "a custom type may be called anything");
+        assert!(wants("custom", "custom", "mfa.failed"));
+        assert!(wants("*", "custom", "mfa.failed"));
+        assert!(wants("mfa.*", "custom", "mfa.failed"));
+        assert!(wants("*.deleted", "deleted", "order.deleted"));
+    }
+
+    #[test]
+    fn exclusion_wins_over_inclusion() {
+        let filter = Filter {
+            include_models: vec!["store.*".to_owned()],
+            exclude_models: vec!["store.Session".to_owned()],
+            ..Filter::default()
+        };
+        assert!(selects_model(&filter, "store.Order"));
+        assert!(!selects_model(&filter, "store.Session"));
+        assert!(!selects_model(&filter, "billing.Invoice"));
+        assert!(selects_model(&Filter::default(), "anything"));
+    }
+}

@@ -1,0 +1,178 @@
+//! What goes into the router and what comes out of it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::change::{Row, Table};
+use crate::event::Event;
+
+/// What holds for all bodies.
+#[derive(Clone, Copy, Debug)]
+pub struct RouterSettings {
+    /// `IDENTIFY_SYSTEM`'s system identifier.
+    pub system_identifier: u64,
+    /// `[payload] int8 = "number"`.
+    pub int8_as_number: bool,
+    /// `[payload] include_source`.
+    pub include_source: bool,
+    /// Bodies that would be larger keep their key columns only.
+    pub max_event_bytes: usize,
+}
+
+/// A model whose table was found in the catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundModel {
+    /// Its table's OID: the model follows the table through renames.
+    pub oid: u32,
+    /// As in `store.Order`.
+    pub label: String,
+    /// As in `store`.
+    pub app: String,
+    /// As in `Order`.
+    pub name: String,
+    /// Changes that make events.
+    pub events: Vec<EventKind>,
+    /// First part of its event types.
+    pub event_prefix: String,
+    /// Members of `user` and the columns they come from.
+    pub user: Vec<(String, String)>,
+    /// The relation as it was when every name in every filter was last found in it; empty where
+    /// that is not known.
+    pub known_columns: Vec<KnownColumn>,
+}
+
+/// A column of a relation that was good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownColumn {
+    /// `pg_attribute.attnum`; 0 where it was not known.
+    pub attnum: i16,
+    /// Its name then.
+    pub name: String,
+}
+
+/// What kind of change an event tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// A new row.
+    Created,
+    /// A changed row.
+    Updated,
+    /// A row that is gone.
+    Deleted,
+    /// An emptied table.
+    Truncated,
+}
+
+/// One body for one endpoint.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// What happened; shared by all endpoints.
+    pub event: Arc<Event>,
+    /// Index of the endpoint in the list that the router was made with.
+    pub endpoint: usize,
+    /// The bytes to sign, send and store; shared by endpoints that see the same.
+    pub body: Bytes,
+    /// Stable hash of what makes this body differ from others of the same event.
+    pub shape: i64,
+    /// The body outgrew `max_event_bytes` and kept its key columns only.
+    pub trimmed: bool,
+    /// Why the event must not be sent before the configuration is fixed.
+    pub hold: Option<Arc<Hold>>,
+}
+
+/// Why events of a table are held for an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// A column that exclude or redact names is not there.
+    ColumnMissing {
+        /// The table, as `schema.name`.
+        table: String,
+        /// The name that finds nothing.
+        column: String,
+    },
+    /// A column that exclude or redact names is called something else now.
+    ColumnRenamed {
+        /// The table, as `schema.name`.
+        table: String,
+        /// The name that the filter gives.
+        column: String,
+        /// Its name now.
+        to: String,
+    },
+}
+
+/// The models cannot be routed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RouterError {
+    /// Events of one change would have two models.
+    #[error("models {first} and {second} have the same table")]
+    SharedTable {
+        /// Label of one model.
+        first: String,
+        /// Label of the other.
+        second: String,
+    },
+}
+
+impl BoundModel {
+    /// The model of a table that is captured without one.
+    pub(super) fn undeclared(table: &Table) -> Self {
+        Self {
+            oid: table.oid,
+            label: format!("{}.{}", table.schema, table.name),
+            app: table.schema.clone(),
+            name: table.name.clone(),
+            events: vec![EventKind::Created, EventKind::Updated, EventKind::Deleted],
+            event_prefix: table.name.clone(),
+            user: Vec::new(),
+            known_columns: Vec::new(),
+        }
+    }
+
+    /// Remembers the relation; true if it differs from what was known.
+    pub(super) fn learn(&mut self, table: &Table) -> bool {
+        let attnum = |name: &str| {
+            let known = self.known_columns.iter().find(|known| known.name == name);
+            known.map_or(0, |known| known.attnum)
+        };
+        let columns = table.columns.iter().map(|column| KnownColumn {
+            // The catalog may have forgotten a column that old WAL still has.
+            attnum: if column.attnum == 0 { attnum(&column.name) } else { column.attnum },
+            name: column.name.clone(),
+        });
+        let columns = columns.collect();
+        let differs = self.known_columns != columns;
+        self.known_columns = columns;
+        differs
+    }
+}
+
+impl EventKind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Created, Self::Updated, Self::Deleted, Self::Truncated];
+
+    /// The word in `event`, in the types and in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+            Self::Truncated => "truncated",
+        }
+    }
+
+    /// The kind of a word of the configuration.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    pub(super) fn of(row: &Row) -> Self {
+        match row {
+            Row::Insert { .. } => Self::Created,
+            Row::Update { .. } => Self::Updated,
+            Row::Delete { .. } => Self::Deleted,
+            Row::Truncate => Self::Truncated,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Endpoints' rows: what the configuration says of them, how they fare, alerts.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::ledger::Micros;
+use super::{Session, StoreError, sql};
+use crate::endpoint::{Endpoint, EndpointId, Profile};
+use crate::event::job::{Alert, Fare};
+
+/// What the database knows of an endpoint when the daemon loads it.
+#[derive(Clone, Debug)]
+pub struct LoadedEndpoint {
+    /// Whether deliveries go out.
+    pub health: Health,
+    /// Failed attempts since the last success.
+    pub consecutive_failures: u32,
+    /// Time of the first of them, in microseconds since 1970-01-01 UTC.
+    pub failing_since: Option<i64>,
+    /// Number of the daemon's last news of it.
+    pub fare_version: i64,
+    /// Whether ready deliveries wait in the queue.
+    pub has_backlog: bool,
+    /// Whether retries wait in the queue.
+    pub has_retries: bool,
+}
+
+/// An endpoint's state as the database has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndpointState {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Whether deliveries go out.
+    pub health: Health,
+    /// Number of the daemon's last news in it.
+    pub fare_version: i64,
+}
+
+/// `walhook.endpoint.state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Deliveries go out.
+    Active,
+    /// An operator holds its events.
+    Paused,
+    /// The daemon holds its events.
+    Disabled,
+}
+
+impl Health {
+    fn from_word(word: &str) -> Self {
+        match word {
+            "paused" => Self::Paused,
+            "disabled" => Self::Disabled,
+            _ => Self::Active,
+        }
+    }
+}
+
+impl Session {
+    /// Makes the endpoint's row follow the configuration. `url` is fit for eyes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn load_endpoint(
+        &self,
+        endpoint: &Endpoint,
+        url: &str,
+    ) -> Result<LoadedEndpoint, StoreError> {
+        let profiles: Vec<&str> = endpoint.signature.iter().map(|p| profile(*p)).collect();
+        let profiles = if endpoint.secrets.is_empty() { Vec::new() } else { profiles };
+        let row = self
+            .row(
+                "load an endpoint",
+                sql::load_endpoint,
+                &[
+                    &endpoint.id.0,
+                    &endpoint.name,
+                    &endpoint.application,
+                    &url,
+                    &endpoint.method.as_str(),
+                    &profiles,
+                ],
+            )
+            .await?;
+        let fresh = LoadedEndpoint {
+            health: Health::Active,
+            consecutive_failures: 0,
+            failing_since: None,
+            fare_version: 0,
+            has_backlog: false,
+            has_retries: false,
+        };
+        Ok(row.map_or(fresh, |row| LoadedEndpoint {
+            health: Health::from_word(row.get(0)),
+            consecutive_failures: row.get::<_, i32>(1).max(0) as u32,
+            failing_since: row.get::<_, Option<Micros>>(2).map(|at| at.0),
+            fare_version: row.get(3),
+            has_backlog: row.get(4),
+            has_retries: row.get(5),
+        }))
+    }
+
+    /// Marks the file's endpoints that are not among `kept` as removed and cancels what waits
+    /// for them; returns how many deliveries that were.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn remove_endpoints_but(&self, kept: &[EndpointId]) -> Result<i64, StoreError> {
+        let kept: Vec<Uuid> = kept.iter().map(|id| id.0).collect();
+        self.rows("remove endpoints", sql::remove_endpoints, &[&kept]).await?;
+        let row = self.row("cancel deliveries", sql::cancel_pending, &[]).await?;
+        Ok(row.map_or(0, |row| row.get(0)))
+    }
+
+    /// State of every endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn endpoint_states(&self) -> Result<Vec<EndpointState>, StoreError> {
+        let rows = self.rows("read endpoints' states", sql::endpoint_states, &[]).await?;
+        let state = |row: &tokio_postgres::Row| EndpointState {
+            endpoint: EndpointId(row.get(0)),
+            health: Health::from_word(row.get(1)),
+            fare_version: row.get(2),
+        };
+        Ok(rows.iter().map(state).collect())
+    }
+
+    /// Rows of the queue for each endpoint that has any.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn pending_counts(&self) -> Result<HashMap<EndpointId, i64>, StoreError> {
+        let rows = self.rows("count the queue", sql::pending_counts, &[]).await?;
+        Ok(rows.iter().map(|row| (EndpointId(row.get(0)), row.get(1))).collect())
+    }
+
+    pub(super) async fn write_fare(&self, fare: &Fare) -> Result<(), StoreError> {
+        let reason = fare.disabled.map(|reason| reason.as_str());
+        let failures = i32::try_from(fare.consecutive_failures).unwrap_or(i32::MAX);
+        let since = fare.failing_since.map(Micros);
+        self.rows(
+            "write how an endpoint fares",
+            sql::endpoint_state,
+            &[&fare.endpoint.0, &reason.is_some(), &reason, &failures, &since, &fare.version],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Raises an alert.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn raise_alert(&self, alert: &Alert) -> Result<(), StoreError> {
+        let Alert { severity, kind, application, endpoint_name, count, message, details } = alert;
+        self.rows(
+            "raise an alert",
+            sql::raise_alert,
+            &[&severity.as_str(), kind, application, endpoint_name, count, message, details],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+fn profile(profile: Profile) -> &'static str {
+    match profile {
+        Profile::XWebhook => "x-webhook",
+        Profile::Standard => "standard",
+        Profile::Body => "body",
+        Profile::XSignature => "x-signature",
+    }
+}

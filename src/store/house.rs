@@ -1,0 +1,76 @@
+//! Keeping house: partitions of the log, names of tables and columns.
+
+use std::time::Duration;
+
+use super::{Session, StoreError, sql};
+use crate::config::TableName;
+
+impl Session {
+    /// Makes the log's partitions for a week either way.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`], among others when somebody holds the log locked: next time.
+    pub async fn make_partitions(&self) -> Result<(), StoreError> {
+        self.rows("make partitions of the log", sql::make_partitions, &[]).await?;
+        Ok(())
+    }
+
+    /// Drops the log's partitions older than the retention of successful and failed deliveries.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Session::make_partitions`].
+    pub async fn drop_partitions(
+        &self,
+        (succeeded, failed): (Duration, Duration),
+    ) -> Result<(), StoreError> {
+        let microseconds = |age: Duration| i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+        self.rows(
+            "drop partitions of the log",
+            sql::drop_partitions,
+            &[&microseconds(succeeded), &microseconds(failed)],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// The oid of a table; `None` if there is none of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn relation_oid(&self, table: &TableName) -> Result<Option<u32>, StoreError> {
+        let TableName { schema, name } = table;
+        let row = self.row("look up a table", sql::relation_oid, &[schema, name]).await?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
+    /// Columns of a table when it was last in order with the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn good_columns(&self, relation: u32) -> Result<Vec<(i16, String)>, StoreError> {
+        let rows = self.rows("read known columns", sql::good_columns, &[&relation]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Notes that a table is in order with these columns.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn keep_good_columns(
+        &self,
+        relation: u32,
+        columns: &[(i16, String)],
+    ) -> Result<(), StoreError> {
+        let (numbers, names): (Vec<i16>, Vec<&str>) =
+            columns.iter().map(|(number, name)| (*number, name.as_str())).unzip();
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+            [&relation, &numbers, &names];
+        self.rows("note known columns", sql::keep_good_columns, &parameters).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,265 @@
+//! One transaction of the ledger: the log, the queue, how endpoints fare, and the checkpoint.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::SinkExt;
+use tokio_postgres::types::{FromSql, IsNull, PgLsn, ToSql, Type, to_sql_checked};
+use uuid::Uuid;
+
+use super::copy::{self, POSTGRES_EPOCH, ordinal};
+use super::owner::pg_lsn;
+use super::{Checkpoint, Session, StoreError, sql};
+use crate::config::LogPayload;
+use crate::event::job::{Alert, Fare, Job, Outcome};
+
+/// What is written together, or not at all.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// Rows for the log.
+    pub outcomes: &'a [Outcome],
+    /// Which of them keep the body.
+    pub keep: LogPayload,
+    /// Why the rows go without body and response, if PostgreSQL refused them with.
+    pub refusal: Option<&'a str>,
+    /// New rows of the queue.
+    pub parked: &'a [ParkedJob],
+    /// Rows of the queue that change.
+    pub rescheduled: &'a [Rescheduled],
+    /// Rows of the queue that are done with, by version.
+    pub settled: &'a [(Uuid, i32)],
+    /// How endpoints fare.
+    pub fares: &'a [Fare],
+    /// Alerts to raise.
+    pub alerts: &'a [Alert],
+    /// How far everything is settled once this is written.
+    pub checkpoint: Option<&'a Checkpoint>,
+}
+
+/// A delivery that goes to the queue.
+#[derive(Clone, Debug)]
+pub struct ParkedJob {
+    /// The delivery.
+    pub job: Arc<Job>,
+    /// How it waits there.
+    pub wait: Wait,
+}
+
+/// How a row of the queue waits.
+#[derive(Clone, Debug, Default)]
+pub struct Wait {
+    /// ready, in_flight, retry, blocked or held.
+    pub state: &'static str,
+    /// For `retry`: microseconds from now.
+    pub delay_us: Option<i64>,
+    /// For `held`.
+    pub hold_reason: Option<&'static str>,
+    /// Attempts made.
+    pub attempts: i32,
+    /// Those that used up a retry.
+    pub charged: i32,
+    /// Status of the last one.
+    pub status_code: Option<i32>,
+    /// What went wrong in it.
+    pub error_message: Option<String>,
+}
+
+/// A row of the queue that changes, if it still has the version.
+#[derive(Clone, Debug)]
+pub struct Rescheduled {
+    /// The delivery.
+    pub delivery: Uuid,
+    /// Version of its row as far as the daemon knows.
+    pub version: i32,
+    /// How it waits from now on.
+    pub wait: Wait,
+}
+
+impl Session {
+    /// Writes `batch` in one transaction, as the holder of `slot` by `epoch`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fenced`] if another daemon holds the slot. Otherwise nothing is written;
+    /// when the session broke while committing, the checkpoint's flush number tells.
+    pub async fn commit(
+        &self,
+        slot: &str,
+        epoch: i64,
+        batch: &Batch<'_>,
+        buffer: &mut BytesMut,
+    ) -> Result<(), StoreError> {
+        let written = self.write(slot, epoch, batch, buffer).await;
+        match written {
+            Ok(()) => self.command("commit a batch of the log", "commit").await,
+            Err(error) => {
+                // A broken session has nothing to roll back.
+                let _ = self.command("roll back", "rollback").await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn write(
+        &self,
+        slot: &str,
+        epoch: i64,
+        batch: &Batch<'_>,
+        buffer: &mut BytesMut,
+    ) -> Result<(), StoreError> {
+        self.command("begin a batch of the log", "begin").await?;
+        self.assert_owner(slot, epoch).await?;
+        if !batch.outcomes.is_empty() {
+            let rows = copy::encode(batch.outcomes, batch.keep, batch.refusal, buffer);
+            self.copy(rows).await?;
+        }
+        if !batch.parked.is_empty() {
+            self.park(batch.parked).await?;
+        }
+        if !batch.rescheduled.is_empty() {
+            self.reschedule(batch.rescheduled).await?;
+        }
+        if !batch.settled.is_empty() {
+            let (ids, versions): (Vec<Uuid>, Vec<i32>) = batch.settled.iter().copied().unzip();
+            self.rows("settle deliveries", sql::settle, &[&ids, &versions]).await?;
+        }
+        for fare in batch.fares {
+            self.write_fare(fare).await?;
+        }
+        for alert in batch.alerts {
+            self.raise_alert(alert).await?;
+        }
+        if let Some(checkpoint) = batch.checkpoint {
+            self.insert_checkpoint(slot, checkpoint).await?;
+        }
+        Ok(())
+    }
+
+    async fn copy(&self, rows: Bytes) -> Result<(), StoreError> {
+        let failed = |source| StoreError::Statement { doing: "write the log", source };
+        let statement = self.prepared(sql::copy_attempts).await.map_err(failed)?;
+        let sink = self.client().copy_in(&statement).await.map_err(failed)?;
+        let mut sink = std::pin::pin!(sink);
+        sink.send(rows).await.map_err(failed)?;
+        sink.finish().await.map_err(failed)?;
+        Ok(())
+    }
+
+    async fn park(&self, parked: &[ParkedJob]) -> Result<(), StoreError> {
+        let column = |f: fn(&ParkedJob) -> i64| parked.iter().map(f).collect::<Vec<i64>>();
+        let id: Vec<Uuid> = parked.iter().map(|p| p.job.delivery.id.0).collect();
+        let endpoint: Vec<Uuid> = parked.iter().map(|p| p.job.delivery.endpoint.0).collect();
+        let commit: Vec<PgLsn> =
+            parked.iter().map(|p| pg_lsn(p.job.delivery.event.position.commit)).collect();
+        let ordinal = column(|p| ordinal(p.job.delivery.event.position.ordinal));
+        let event: Vec<String> =
+            parked.iter().map(|p| p.job.delivery.event.id.to_string()).collect();
+        let event_type: Vec<&str> =
+            parked.iter().map(|p| &*p.job.delivery.event.event_type).collect();
+        let committed: Vec<Micros> =
+            parked.iter().map(|p| Micros(p.job.delivery.event.commit_time)).collect();
+        let key = column(|p| p.job.delivery.event.keys[0] as i64);
+        let former_key = column(|p| p.job.delivery.event.keys[1] as i64);
+        let shape = column(|p| p.job.shape);
+        let body: Vec<&[u8]> = parked.iter().map(|p| &p.job.delivery.body[..]).collect();
+        let Waits { state, delay_us, hold_reason, attempts, charged, status, error } =
+            Waits::of(parked.iter().map(|p| &p.wait));
+        self.rows(
+            "park deliveries",
+            sql::park,
+            &[
+                &id,
+                &endpoint,
+                &commit,
+                &ordinal,
+                &event,
+                &event_type,
+                &committed,
+                &key,
+                &former_key,
+                &shape,
+                &body,
+                &state,
+                &delay_us,
+                &hold_reason,
+                &attempts,
+                &charged,
+                &status,
+                &error,
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn reschedule(&self, rescheduled: &[Rescheduled]) -> Result<(), StoreError> {
+        let id: Vec<Uuid> = rescheduled.iter().map(|r| r.delivery).collect();
+        let version: Vec<i32> = rescheduled.iter().map(|r| r.version).collect();
+        let Waits { state, delay_us, hold_reason, attempts, charged, status, error } =
+            Waits::of(rescheduled.iter().map(|r| &r.wait));
+        self.rows(
+            "reschedule deliveries",
+            sql::reschedule,
+            &[&id, &version, &state, &delay_us, &hold_reason, &attempts, &charged, &status, &error],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+/// The columns that parking and rescheduling share.
+#[derive(Default)]
+struct Waits<'a> {
+    state: Vec<&'a str>,
+    delay_us: Vec<Option<i64>>,
+    hold_reason: Vec<Option<&'a str>>,
+    attempts: Vec<i32>,
+    charged: Vec<i32>,
+    status: Vec<Option<i32>>,
+    error: Vec<Option<&'a str>>,
+}
+
+impl<'a> Waits<'a> {
+    fn of(waits: impl Iterator<Item = &'a Wait>) -> Self {
+        let mut columns = Self::default();
+        for wait in waits {
+            columns.state.push(wait.state);
+            columns.delay_us.push(wait.delay_us);
+            columns.hold_reason.push(wait.hold_reason);
+            columns.attempts.push(wait.attempts);
+            columns.charged.push(wait.charged);
+            columns.status.push(wait.status_code);
+            columns.error.push(wait.error_message.as_deref());
+        }
+        columns
+    }
+}
+
+/// A timestamptz as microseconds since 1970-01-01 UTC, exactly.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Micros(pub(super) i64);
+
+impl ToSql for Micros {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.put_i64(self.0.saturating_sub(POSTGRES_EPOCH));
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::TIMESTAMPTZ
+    }
+
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Micros {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        let since_2000 = i64::from_be_bytes(raw.try_into()?);
+        Ok(Self(since_2000.saturating_add(POSTGRES_EPOCH)))
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::TIMESTAMPTZ
+    }
+}

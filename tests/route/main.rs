@@ -1,0 +1,10 @@
+//! From a change to the bodies that endpoints get.
+
+#![allow(clippy::unwrap_used, reason = "clippy knows tests by their attribute, not their helpers")]
+
+mod bodies;
+mod fail_closed;
+mod filters;
+mod given;
+mod random;
+mod truth;
