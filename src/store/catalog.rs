@@ -6,8 +6,7 @@
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-const RELATIONS: &str = include_str!("../../sql/queries/catalog_relations.sql");
-const TYPES: &str = include_str!("../../sql/queries/catalog_types.sql");
+use super::sql;
 
 /// The oids to ask about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,8 +85,8 @@ pub async fn describe(client: &Client, question: &Question) -> Result<Answer, Ca
     let of_relations: [(&(dyn ToSql + Sync), Type); 1] = [(&question.relations, Type::OID_ARRAY)];
     let of_types: [(&(dyn ToSql + Sync), Type); 1] = [(&question.types, Type::OID_ARRAY)];
     let (relations, types) = futures_util::future::try_join(
-        client.query_typed(RELATIONS, &of_relations),
-        client.query_typed(TYPES, &of_types),
+        client.query_typed(sql::catalog_relations, &of_relations),
+        client.query_typed(sql::catalog_types, &of_types),
     )
     .await
     .map_err(CatalogError::Query)?;

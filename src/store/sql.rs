@@ -11,7 +11,7 @@ macro_rules! statements {
 }
 
 statements! {
-    assert_owner backlog_page cancel_pending copy_attempts drop_partitions due_page
+    assert_owner backlog_page cancel_pending catalog_relations catalog_types copy_attempts drop_partitions due_page
     endpoint_state endpoint_states good_columns insert_checkpoint keep_good_columns
     latest_checkpoint load_endpoint make_partitions next_due park pending_counts raise_alert
     release_held release_in_flight remove_endpoints relation_oid reschedule settle
