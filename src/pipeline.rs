@@ -190,7 +190,8 @@ impl Reader {
             self.ledger.send(passed).map_err(|_| ReadError::LedgerEnded)?;
         }
         for (job, reason, alert) in self.lanes.take_held() {
-            let entries = [Some(Entry::Parked(job, Parking::Held(reason), None)), alert.map(Entry::Alert)];
+            let entries =
+                [Some(Entry::Parked(job, Parking::Held(reason), None)), alert.map(Entry::Alert)];
             for entry in entries.into_iter().flatten() {
                 self.ledger.send(entry).map_err(|_| ReadError::LedgerEnded)?;
             }

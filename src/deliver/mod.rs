@@ -12,6 +12,6 @@ pub mod retry;
 pub mod tls;
 
 mod answer;
+pub mod lane;
 mod spelling;
 mod wire;
-pub mod lane;

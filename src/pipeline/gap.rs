@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::config::OnGap;
 use super::takeover::{Setup, TakeoverError};
+use crate::config::OnGap;
 use crate::event::job::{Alert, Severity};
 use crate::lsn::{Lsn, Position};
 use crate::replication::System;
@@ -42,8 +42,7 @@ pub(super) async fn examine(
     match setup.on_gap {
         OnGap::Stop => Err(TakeoverError::Gap(text)),
         OnGap::Continue => {
-            let watermark =
-                Position { commit: Lsn(resume.0.saturating_sub(1)), ordinal: u64::MAX };
+            let watermark = Position { commit: Lsn(resume.0.saturating_sub(1)), ordinal: u64::MAX };
             Ok(Checkpoint { timeline, confirmed: resume, watermark, ..checkpoint })
         }
     }

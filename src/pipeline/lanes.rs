@@ -73,7 +73,8 @@ impl Lanes {
 
     pub(super) fn hold(&mut self, index: usize, job: Arc<Job>, hold: &Hold) {
         let Some(lane) = self.lanes.get(index) else { return };
-        let (Hold::ColumnMissing { table, column } | Hold::ColumnRenamed { table, column, .. }) = hold;
+        let (Hold::ColumnMissing { table, column } | Hold::ColumnRenamed { table, column, .. }) =
+            hold;
         let endpoint = &lane.endpoint.name;
         let is_first = self.alerted.insert((endpoint.clone(), table.clone(), column.clone()));
         let alert = is_first.then(|| Alert {

@@ -147,7 +147,9 @@ impl Pipeline {
             Ok(Some(Ok(Ok(())))) => {}
             Ok(ended) => return Err(ledger_ended(ended)),
             Err(_) => {
-                tracing::warn!("the log could not be written in time; what is not in it comes again");
+                tracing::warn!(
+                    "the log could not be written in time; what is not in it comes again"
+                );
             }
         }
         stream.confirm(*confirmed.borrow());

@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::Reader;
 use super::gap;
 use super::lanes::{LaneHandle, Lanes};
 use super::replay::Replay;
-use super::watcher::Watcher;
-use super::Reader;
 use super::run::Pipeline;
+use super::watcher::Watcher;
 use crate::capture::Capture;
 use crate::config::dsn::Dsn;
 use crate::config::{LogPayload, OnGap, TableName};
@@ -176,7 +176,11 @@ impl Setup {
         for (table, model) in &self.models {
             let Some(oid) = session.relation_oid(table).await? else {
                 let label = &model.label;
-                tracing::error!(label, ?table, "the model's table does not exist; it has no events");
+                tracing::error!(
+                    label,
+                    ?table,
+                    "the model's table does not exist; it has no events"
+                );
                 continue;
             };
             let known_columns = session.good_columns(oid).await?;
@@ -241,11 +245,8 @@ impl Setup {
         let watcher = Watcher::new(&self, Arc::clone(&shared), &handles);
         let signals =
             ledger::Signals { confirmed: confirmed_sender, writable: self.writable.clone() };
-        let settings = ledger::Settings {
-            dsn: self.dsn.clone(),
-            slot: self.slot.clone(),
-            keep: self.keep,
-        };
+        let settings =
+            ledger::Settings { dsn: self.dsn.clone(), slot: self.slot.clone(), keep: self.keep };
         let replay = Replay::new(checkpoint.watermark, settled, system.wal_position);
         let ledger = Ledger::new(
             settings,
@@ -269,7 +270,16 @@ impl Setup {
         background.spawn(watcher.run());
         let mut ledger_task = JoinSet::new();
         ledger_task.spawn(ledger.run());
-        Ok(Pipeline { setup: self, reader, stream, epoch, gate, lanes, ledger: ledger_task, background })
+        Ok(Pipeline {
+            setup: self,
+            reader,
+            stream,
+            epoch,
+            gate,
+            lanes,
+            ledger: ledger_task,
+            background,
+        })
     }
 }
 

@@ -36,9 +36,9 @@ pub(super) struct Watcher {
 
 impl Watcher {
     pub(super) fn new(setup: &Setup, store: Arc<SharedSession>, lanes: &[LaneHandle]) -> Self {
-        let lanes = lanes.iter().map(|lane| {
-            (lane.endpoint.id, (lane.endpoint.name.clone(), lane.sender.clone()))
-        });
+        let lanes = lanes
+            .iter()
+            .map(|lane| (lane.endpoint.id, (lane.endpoint.name.clone(), lane.sender.clone())));
         let now = Instant::now();
         Self {
             slot: setup.slot.clone(),

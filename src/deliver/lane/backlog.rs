@@ -66,9 +66,9 @@ impl Mode {
 
     fn cursor(&self) -> Option<Position> {
         match self {
-            Self::Direct { cursor } | Self::Spilled { cursor, .. } | Self::Closing { cursor, .. } => {
-                *cursor
-            }
+            Self::Direct { cursor }
+            | Self::Spilled { cursor, .. }
+            | Self::Closing { cursor, .. } => *cursor,
         }
     }
 
@@ -196,10 +196,11 @@ impl Mode {
 fn before(position: Position) -> Option<Position> {
     match position.ordinal.checked_sub(1) {
         Some(ordinal) => Some(Position { ordinal, ..position }),
-        None => position.commit.0.checked_sub(1).map(|commit| Position {
-            commit: crate::lsn::Lsn(commit),
-            ordinal: u64::MAX,
-        }),
+        None => position
+            .commit
+            .0
+            .checked_sub(1)
+            .map(|commit| Position { commit: crate::lsn::Lsn(commit), ordinal: u64::MAX }),
     }
 }
 
@@ -220,9 +221,8 @@ impl Lane {
         let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
         let bytes = page_bytes(self.share.limit());
         Box::pin(async move {
-            let page = async {
-                store.get().await?.backlog_page(endpoint, cursor, PAGE_ROWS, bytes).await
-            };
+            let page =
+                async { store.get().await?.backlog_page(endpoint, cursor, PAGE_ROWS, bytes).await };
             Fetched::Page(page.await)
         })
     }
@@ -234,8 +234,7 @@ impl Lane {
         Box::pin(async move {
             let due = async {
                 let session = store.get().await?;
-                let page =
-                    session.due_page(endpoint, &in_memory, rows as i64, bytes).await?;
+                let page = session.due_page(endpoint, &in_memory, rows as i64, bytes).await?;
                 let in_memory: Vec<Uuid> = in_memory
                     .iter()
                     .copied()

@@ -73,7 +73,9 @@ impl Fitness {
 
     /// Time left to rest.
     pub(super) fn rest(&self, now: Instant) -> Option<Duration> {
-        self.resting_until.map(|until| until.saturating_duration_since(now)).filter(|d| !d.is_zero())
+        self.resting_until
+            .map(|until| until.saturating_duration_since(now))
+            .filter(|d| !d.is_zero())
     }
 
     /// Requests that may be under way at a time.
@@ -98,7 +100,12 @@ impl Fitness {
     }
 
     /// The endpoint asked for less, for `rest` if it said how long.
-    pub(super) fn throttled(&mut self, endpoint: &Endpoint, rest: Option<Duration>, now: Instant) -> Duration {
+    pub(super) fn throttled(
+        &mut self,
+        endpoint: &Endpoint,
+        rest: Option<Duration>,
+        now: Instant,
+    ) -> Duration {
         self.throttles = self.throttles.saturating_add(1);
         let rest = rest.unwrap_or_else(|| nth_rest(endpoint, self.throttles));
         self.rest_until(now + rest);
@@ -129,7 +136,8 @@ impl Fitness {
         if unwell && !succeeds_otherwise {
             self.rest_until(now + nth_rest(endpoint, self.failures));
         }
-        let failing_for = Duration::from_micros(now_microseconds.saturating_sub(since).max(0) as u64);
+        let failing_for =
+            Duration::from_micros(now_microseconds.saturating_sub(since).max(0) as u64);
         let disables = endpoint.disable_after > 0
             && self.failures >= endpoint.disable_after
             && failing_for >= endpoint.disable_min_duration

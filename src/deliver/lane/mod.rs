@@ -127,8 +127,7 @@ impl Lane {
         loaded: &LoadedEndpoint,
     ) -> Self {
         let places = endpoint.max_in_flight;
-        let fitness =
-            Fitness::new(loaded.consecutive_failures, loaded.failing_since, &endpoint);
+        let fitness = Fitness::new(loaded.consecutive_failures, loaded.failing_since, &endpoint);
         let pace = Pace::new(endpoint.rate_limit_per_second);
         Self {
             endpoint,

@@ -33,7 +33,8 @@ impl Drain {
     /// How long `bytes` would take at the recent rate. A lane that has not shown a rate yet gets
     /// the benefit of the doubt for two stretches, then counts as standing still.
     pub(super) fn time_for(&self, bytes: usize, now: Instant) -> Duration {
-        let waited = self.stretch_began.map_or(Duration::ZERO, |b| now.saturating_duration_since(b));
+        let waited =
+            self.stretch_began.map_or(Duration::ZERO, |b| now.saturating_duration_since(b));
         let current = (waited >= STRETCH).then(|| self.bytes as f64 / waited.as_secs_f64());
         let rate = match (self.bytes_per_second, current) {
             // The stretch under way counts when it is the slower one: a lane may just have stopped.

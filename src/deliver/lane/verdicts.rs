@@ -82,7 +82,8 @@ impl Lane {
             tracing::info!(endpoint, class = class.as_str(), failures, "attempt failed: {message}");
         }
         if self.endpoint.alert_after.contains(&failures) {
-            let message = format!("endpoint {} failed {failures} times in a row", self.endpoint.name);
+            let message =
+                format!("endpoint {} failed {failures} times in a row", self.endpoint.name);
             self.alert(Severity::Warning, "consecutive_failures", failures, message);
         }
         if counted.disables {
@@ -100,11 +101,19 @@ impl Lane {
         self.health = Health::Disabled;
         let failures = self.fitness.failures();
         let name = &self.endpoint.name;
-        tracing::warn!(endpoint = name, reason = reason.as_str(), "endpoint disabled; its events are held");
+        tracing::warn!(
+            endpoint = name,
+            reason = reason.as_str(),
+            "endpoint disabled; its events are held"
+        );
         let message = match reason {
-            DisabledReason::Gone => format!("endpoint {name} answered 410 Gone and is disabled; its events are held"),
+            DisabledReason::Gone => {
+                format!("endpoint {name} answered 410 Gone and is disabled; its events are held")
+            }
             DisabledReason::Failures => {
-                format!("endpoint {name} failed {failures} times in a row and is disabled; its events are held")
+                format!(
+                    "endpoint {name} failed {failures} times in a row and is disabled; its events are held"
+                )
             }
         };
         self.tell_fare();
