@@ -12,6 +12,7 @@ pub mod retry;
 pub mod tls;
 
 mod answer;
-pub mod lane;
+mod failure;
 mod spelling;
 mod wire;
+pub mod lane;

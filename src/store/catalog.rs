@@ -84,11 +84,12 @@ pub enum CatalogError {
 /// # Errors
 /// [`CatalogError::Query`] if the connection or the statement fails; asking again is harmless.
 pub async fn describe(client: &Client, question: &Question) -> Result<Answer, CatalogError> {
-    let relations: &[(&(dyn ToSql + Sync), Type)] = &[(&question.relations, Type::OID_ARRAY)];
-    let types: &[(&(dyn ToSql + Sync), Type)] = &[(&question.types, Type::OID_ARRAY)];
+    // Typed, hence unnamed: no round trip to prepare what is rarely said.
+    let of_relations: [(&(dyn ToSql + Sync), Type); 1] = [(&question.relations, Type::OID_ARRAY)];
+    let of_types: [(&(dyn ToSql + Sync), Type); 1] = [(&question.types, Type::OID_ARRAY)];
     let (relations, types) = futures_util::future::try_join(
-        client.query_typed(RELATIONS, relations),
-        client.query_typed(TYPES, types),
+        client.query_typed(RELATIONS, &of_relations),
+        client.query_typed(TYPES, &of_types),
     )
     .await
     .map_err(CatalogError::Query)?;

@@ -8,7 +8,7 @@ mod house;
 mod ledger;
 mod owner;
 mod queue;
-mod schema;
+pub mod schema;
 mod session;
 mod shared;
 mod sql;

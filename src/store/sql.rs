@@ -16,4 +16,7 @@ statements! {
     latest_checkpoint load_endpoint make_partitions next_due park pending_counts raise_alert
     release_held release_in_flight remove_endpoints relation_oid reschedule settle
     settled_beyond slot_state take_slot trim_checkpoints
+
+    captured_tables init_lock installed_version publication_state server_state try_init_lock
+    waiting_deliveries
 }

@@ -430,3 +430,36 @@ pub async fn flush(ledger: &mpsc::UnboundedSender<Entry>) {
         let _ = written.await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::{EndpointId, Filter, Method, Ordering, RetryPolicy, TlsFiles};
+
+    /// An endpoint with eight connections that rests 1, 2, 5, 5, … s.
+    pub(super) fn endpoint() -> Endpoint {
+        Endpoint {
+            id: EndpointId(Uuid::nil()),
+            name: "crm".to_owned(),
+            application: "default".to_owned(),
+            url: url::Url::parse("https://crm.example.com/").unwrap(),
+            method: Method::Post,
+            enabled: true,
+            secrets: vec![],
+            signature: vec![],
+            filter: Filter::default(),
+            headers: vec![],
+            auth: None,
+            tls: TlsFiles::default(),
+            timeout: Duration::from_secs(1),
+            retry: RetryPolicy { schedule: vec![], jitter: 0.0, retry_on_status: vec![] },
+            ordering: Ordering::Key,
+            max_in_flight: 8,
+            rate_limit_per_second: 0,
+            failure_rest: [1, 2, 5].map(Duration::from_secs).to_vec(),
+            alert_after: vec![],
+            disable_after: 0,
+            disable_min_duration: Duration::ZERO,
+        }
+    }
+}
