@@ -88,7 +88,7 @@ impl Reader {
         stream: &mut Stream,
         shutdown: &mut Shutdown,
     ) -> Result<(), ReadError> {
-        self.capture.reset();
+        self.capture.restart();
         loop {
             tokio::select! {
                 frame = stream.next() => self.take_chunk(frame?, stream).await?,
@@ -132,21 +132,26 @@ impl Reader {
                 return Ok(0);
             }
         };
-        let message = decode(payload)?;
-        if let Some(question) = self.capture.question(&message) {
+        let mut captured = self.capture.accept(decode(payload)?)?;
+        while let Captured::Unknown(question) = &captured {
             let session = self.catalog.get().await?;
-            self.capture.learn(describe(session.client(), &question).await?);
+            captured = self.capture.learn(&describe(session.client(), question).await?)?;
         }
-        match self.capture.take(message)? {
+        match captured {
             Captured::Change(change) => self.route(&change),
+            Captured::Truncated(changes) => changes.iter().for_each(|change| self.route(change)),
             Captured::Emitted(emitted) if self.replay.is_new(emitted.position) => {
                 match self.router.route_emitted(&emitted, &mut self.routed) {
                     Ok(()) => self.dispatch(emitted.position),
                     Err(error) => tracing::warn!(%error, "a custom event is not sent"),
                 }
             }
-            Captured::Commit { position, end } => self.pass(position, Some(end)),
-            Captured::Emitted(_) | Captured::Nothing => {}
+            Captured::Commit { commit, end } => {
+                self.pass(Position { commit, ordinal: u64::MAX }, Some(end));
+            }
+            // Configuration from SQL is for a later version.
+            Captured::Configured { .. } | Captured::Emitted(_) => {}
+            Captured::Begin { .. } | Captured::Unknown(_) | Captured::Nothing => {}
         }
         Ok(size)
     }

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use walhook::change::{Cell, OldTuple, ReplicaIdentity, Tuple};
+use walhook::change::{Cell, OldTuple, ReplicaIdentity, Row, Tuple};
 use walhook::decode::{DecodeError, Message, Relation, RelationColumn, decode};
 use walhook::lsn::Lsn;
 
@@ -41,7 +41,7 @@ fn golden(index: usize) -> Message {
 }
 
 /// Cells as text: `-` for null, `?` for unchanged.
-fn row(tuple: &Tuple) -> Vec<&str> {
+fn texts(tuple: &Tuple) -> Vec<&str> {
     (0..tuple.cells.len())
         .map(|index| match tuple.cell(index) {
             Cell::Null => "-",
@@ -51,11 +51,11 @@ fn row(tuple: &Tuple) -> Vec<&str> {
         .collect()
 }
 
-fn old_row(old: &OldTuple) -> (&str, Vec<&str>) {
+fn old_texts(old: &OldTuple) -> (&str, Vec<&str>) {
     match old {
         OldTuple::Unknown => ("unknown", vec![]),
-        OldTuple::Key(tuple) => ("key", row(tuple)),
-        OldTuple::Full(tuple) => ("full", row(tuple)),
+        OldTuple::Key(tuple) => ("key", texts(tuple)),
+        OldTuple::Full(tuple) => ("full", texts(tuple)),
     }
 }
 
@@ -120,10 +120,10 @@ fn a_relation_without_a_schema_is_of_pg_catalog() {
 
 #[test]
 fn an_inserted_row_has_its_values_and_nulls() {
-    let Message::Insert { relation, new } = golden(6) else { panic!() };
-    assert_eq!((relation, row(&new)), (CUSTOMER, vec!["1", "Zoë", "happy", "-"]));
-    let Message::Insert { relation, new } = golden(7) else { panic!() };
-    assert_eq!((relation, row(&new)), (AUDIT, vec!["1", "-"]));
+    let Message::Change { relation, row: Row::Insert { new } } = golden(6) else { panic!() };
+    assert_eq!((relation, texts(&new)), (CUSTOMER, vec!["1", "Zoë", "happy", "-"]));
+    let Message::Change { relation, row: Row::Insert { new } } = golden(7) else { panic!() };
+    assert_eq!((relation, texts(&new)), (AUDIT, vec!["1", "-"]));
 }
 
 #[test]
@@ -134,9 +134,9 @@ fn an_update_has_no_old_row_a_key_or_the_full_one() {
         (10, ("full", vec!["1", "-"]), vec!["1", "b"]),
     ];
     for (index, old_expected, new_expected) in cases {
-        let Message::Update { old, new, .. } = golden(index) else { panic!() };
-        assert_eq!(old_row(&old), old_expected);
-        assert_eq!(row(&new), new_expected);
+        let Message::Change { row: Row::Update { old, new }, .. } = golden(index) else { panic!() };
+        assert_eq!(old_texts(&old), old_expected);
+        assert_eq!(texts(&new), new_expected);
     }
 }
 
@@ -144,8 +144,8 @@ fn an_update_has_no_old_row_a_key_or_the_full_one() {
 fn a_delete_has_a_key_or_the_full_row() {
     let cases = [(11, ("key", vec!["2", "-", "-", "-"])), (12, ("full", vec!["1", "b"]))];
     for (index, expected) in cases {
-        let Message::Delete { old, .. } = golden(index) else { panic!() };
-        assert_eq!(old_row(&old), expected);
+        let Message::Change { row: Row::Delete { old }, .. } = golden(index) else { panic!() };
+        assert_eq!(old_texts(&old), expected);
     }
 }
 
@@ -158,7 +158,8 @@ fn a_truncate_names_every_table_and_its_options() {
 #[test]
 fn rows_are_slices_of_the_message_and_both_rows_of_an_update_share_it() {
     let payload = bytes(GOLDEN[10]);
-    let Message::Update { old: OldTuple::Full(old), new, .. } = decode(payload.clone()).unwrap()
+    let Message::Change { row: Row::Update { old: OldTuple::Full(old), new }, .. } =
+        decode(payload.clone()).unwrap()
     else {
         panic!()
     };
@@ -230,7 +231,9 @@ fn an_unknown_mark_is_an_error_that_says_what_was_expected() {
 fn a_name_that_is_not_utf8_is_an_error_and_a_value_is_kept_as_it_is() {
     let error = decode(bytes("5900004001707562006dff6f6400")).unwrap_err();
     assert!(matches!(error, DecodeError::NotUtf8 { tag: b'Y', at: 9, .. }), "{error}");
-    let Message::Insert { new, .. } = decode(bytes("490000400c4e00017400000001ff")).unwrap() else {
+    let Message::Change { row: Row::Insert { new }, .. } =
+        decode(bytes("490000400c4e00017400000001ff")).unwrap()
+    else {
         panic!()
     };
     assert_eq!(new.cell(0), Cell::Text(&[0xff]));

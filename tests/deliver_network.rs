@@ -140,6 +140,19 @@ async fn a_dead_address_does_not_keep_the_living_one_from_being_used() {
 }
 
 #[tokio::test]
+async fn an_ipv6_literal_is_called_and_named_with_its_brackets() {
+    let receiver = Receiver::start_on("[::1]:0", None, |peer| {
+        answer_all(peer, answer("200 OK", &[], "").into())
+    })
+    .await;
+    let network = network(LOOPBACK, Resolver::system());
+    let attempt = attempt_in(network, &endpoint(&receiver.url("/"))).await;
+    assert_eq!(attempt.status, Some(200), "{attempt:?}");
+    let request = receiver.requests().pop().unwrap();
+    assert_eq!(request.header("Host"), Some(receiver.address.to_string().as_str()));
+}
+
+#[tokio::test]
 async fn a_silent_address_costs_a_head_start_and_not_the_deadline() {
     let receiver = receiver().await;
     let port = receiver.address.port();
@@ -155,7 +168,7 @@ async fn a_connection_that_is_never_taken_is_of_class_timeout() {
     let full = full_listener("127.0.0.1:0").await;
     let network = network(LOOPBACK, Resolver::system());
     let attempt = attempt_in(network, &hasty(&format!("http://{}/", full.address))).await;
-    let expected = (ErrorClass::Timeout, "could not connect to 127.0.0.1 within 200ms");
+    let expected = (ErrorClass::Timeout, "could not connect to 127.0.0.1 within 500ms");
     assert_eq!(no_answer(&attempt), expected);
 }
 
@@ -209,7 +222,7 @@ async fn failures_of_name_resolution_are_of_class_dns_and_told_apart() {
         (resolves_to(&[]), "name.example has no address"),
         (
             Resolver::from_fn(|_| Box::pin(std::future::pending())),
-            "could not resolve name.example within 200ms",
+            "could not resolve name.example within 500ms",
         ),
     ] {
         let attempt = attempt_in(network(LOOPBACK, resolver), &endpoint).await;

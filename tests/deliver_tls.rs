@@ -189,7 +189,7 @@ async fn a_handshake_that_does_not_end_is_of_class_timeout() {
     let silent = Receiver::start(|mut peer| async move { peer.closed().await }).await;
     let url = format!("https://localhost:{}/", silent.address.port());
     let attempt = attempt(&Endpoint { tls: authority.trusted(), ..hasty(&url) }).await;
-    let expected = (ErrorClass::Timeout, "TLS handshake with localhost did not end within 200ms");
+    let expected = (ErrorClass::Timeout, "TLS handshake with localhost did not end within 500ms");
     assert_eq!(no_answer(&attempt), expected);
 }
 

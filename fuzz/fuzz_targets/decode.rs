@@ -4,17 +4,20 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use walhook::change::{OldTuple, Tuple};
+use walhook::change::{OldTuple, Row, Tuple};
 use walhook::decode::{Message, decode};
 
 fuzz_target!(|bytes: &[u8]| {
     match decode(Bytes::copy_from_slice(bytes)) {
-        Ok(Message::Insert { new, .. }) => read(&new),
-        Ok(Message::Delete { old, .. }) => read_old(&old),
-        Ok(Message::Update { old, new, .. }) => {
-            read_old(&old);
-            read(&new);
-        }
+        Ok(Message::Change { row, .. }) => match row {
+            Row::Insert { new } => read(&new),
+            Row::Update { old, new } => {
+                read_old(&old);
+                read(&new);
+            }
+            Row::Delete { old } => read_old(&old),
+            Row::Truncate => unreachable!("a truncate is a message of its own"),
+        },
         Ok(_) => {}
         Err(error) => drop(error.to_string()),
     }

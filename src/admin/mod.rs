@@ -1,5 +1,9 @@
 //! What operators do around the pipeline: init, check, health and metrics, a receiver to try.
 
+pub mod init;
+pub mod installation;
+pub mod ops;
 pub mod pretty;
 pub mod receiver;
+mod server;
 pub mod verdict;

@@ -1,9 +1,14 @@
 //! `walhook init`.
 
+use std::io::Write;
+
 use clap::Args;
 
-use super::failure::Failure;
+use super::failure::{Failure, Output};
 use super::flags::Common;
+use crate::admin::{init, installation};
+use crate::config::dsn::Dsn;
+use crate::store::schema::{Line, Mark};
 
 /// Flags of `walhook init`.
 #[derive(Debug, Args)]
@@ -14,7 +19,31 @@ pub(super) struct Flags {
 }
 
 /// Installs the schema, the publication and the slot, or prints how.
-pub(super) fn run(_common: &Common, flags: &Flags) -> Result<(), Failure> {
-    let what = if flags.print { "print its SQL" } else { "install anything" };
-    Err(Failure::failed(format!("this build cannot {what} yet")))
+pub(super) fn run(common: &Common, flags: &Flags) -> Result<(), Failure> {
+    let config = super::run::load(common)?;
+    let wanted = installation::installation(&config);
+    let dsn = Dsn::parse(config.database.url.expose());
+    let dsn = dsn.map_err(|error| Failure::configuration("database.url", error))?;
+    super::block_on(async {
+        if flags.print {
+            let script = init::script(&dsn, &wanted).await.map_err(Failure::failed)?;
+            return Ok(write!(anstream::stdout(), "{script}").map_err(Output::from)?);
+        }
+        let applied = init::install(&dsn, &wanted, &mut say).await.map_err(Failure::failed)?;
+        if applied.left > 0 { Err(Failure::Reported(1)) } else { Ok(()) }
+    })
+}
+
+fn say(line: Line) {
+    let mark = match line.mark {
+        Mark::Done => "done",
+        Mark::Already => "there",
+        Mark::Waiting => "wait",
+        Mark::Left => "LEFT",
+    };
+    // Nobody reading does not stop an installation half-way.
+    let _ = writeln!(anstream::stdout(), "{mark:>5}  {}: {}", line.subject, line.text);
+    if let Some(fix) = line.fix {
+        let _ = writeln!(anstream::stdout(), "       fix: {}", fix.replace('\n', "\n            "));
+    }
 }

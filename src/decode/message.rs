@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::change::{OldTuple, ReplicaIdentity, Tuple};
+use crate::change::{ReplicaIdentity, Row};
 use crate::lsn::Lsn;
 
 /// One pgoutput message.
@@ -49,28 +49,15 @@ pub enum Message {
         /// Name.
         name: String,
     },
-    /// A new row.
-    Insert {
+    /// A row is new, changed or gone; [`Row::Truncate`] never comes here. Columns that an old row
+    /// of [`OldTuple::Key`] does not have are null in it.
+    ///
+    /// [`OldTuple::Key`]: crate::change::OldTuple::Key
+    Change {
         /// The table's oid.
         relation: u32,
-        /// The row.
-        new: Tuple,
-    },
-    /// A changed row.
-    Update {
-        /// The table's oid.
-        relation: u32,
-        /// The row before. Columns that a `Key` does not have are null in it.
-        old: OldTuple,
-        /// The row after.
-        new: Tuple,
-    },
-    /// A row that is gone.
-    Delete {
-        /// The table's oid.
-        relation: u32,
-        /// The row before, never unknown. Columns that a `Key` does not have are null in it.
-        old: OldTuple,
+        /// What happened.
+        row: Row,
     },
     /// Tables that were emptied by one statement.
     Truncate {

@@ -14,7 +14,7 @@ pub use message::{Message, Relation, RelationColumn};
 
 use bytes::Bytes;
 
-use crate::change::OldTuple;
+use crate::change::{OldTuple, Row};
 use crate::lsn::Lsn;
 use reader::Reader;
 
@@ -90,7 +90,7 @@ fn type_name(reader: &mut Reader) -> Result<Message, DecodeError> {
 fn insert(reader: &mut Reader) -> Result<Message, DecodeError> {
     let relation = reader.u32()?;
     reader.mark("N")?;
-    Ok(Message::Insert { relation, new: reader.tuple()? })
+    Ok(Message::Change { relation, row: Row::Insert { new: reader.tuple()? } })
 }
 
 fn update(reader: &mut Reader) -> Result<Message, DecodeError> {
@@ -98,10 +98,12 @@ fn update(reader: &mut Reader) -> Result<Message, DecodeError> {
     let old = match reader.mark("KON")? {
         b'K' => OldTuple::Key(reader.tuple()?),
         b'O' => OldTuple::Full(reader.tuple()?),
-        _ => return Ok(Message::Update { relation, old: OldTuple::Unknown, new: reader.tuple()? }),
+        _ => OldTuple::Unknown,
     };
-    reader.mark("N")?;
-    Ok(Message::Update { relation, old, new: reader.tuple()? })
+    if old != OldTuple::Unknown {
+        reader.mark("N")?;
+    }
+    Ok(Message::Change { relation, row: Row::Update { old, new: reader.tuple()? } })
 }
 
 fn delete(reader: &mut Reader) -> Result<Message, DecodeError> {
@@ -110,7 +112,7 @@ fn delete(reader: &mut Reader) -> Result<Message, DecodeError> {
         b'K' => OldTuple::Key(reader.tuple()?),
         _ => OldTuple::Full(reader.tuple()?),
     };
-    Ok(Message::Delete { relation, old })
+    Ok(Message::Change { relation, row: Row::Delete { old } })
 }
 
 fn truncate(reader: &mut Reader) -> Result<Message, DecodeError> {

@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName};
+use url::Url;
 
 use crate::secret::Secret;
 
@@ -101,6 +102,26 @@ pub(super) fn body_text(body: &[u8], limit: usize, secrets: &[Secret]) -> String
 /// Shorter ones would turn ordinary words into stars.
 const SHORTEST_SECRET: usize = 6;
 
+/// A URL as the log shows it: without user info and fragment, with query values masked.
+pub(super) fn logged_url(url: &Url) -> String {
+    let mut shown = url.clone();
+    // Both fail only for URLs that cannot have user info.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown.set_fragment(None);
+    let masked = url.query().map(|query| {
+        let mask = |pair: &str| match pair.split_once('=') {
+            Some((name, _)) => format!("{name}=***"),
+            // Without a name it is a value.
+            None if pair.is_empty() => String::new(),
+            None => "***".to_owned(),
+        };
+        query.split('&').map(mask).collect::<Vec<_>>().join("&")
+    });
+    shown.set_query(masked.as_deref());
+    shown.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,5 +208,20 @@ mod tests {
     fn a_secret_that_the_receiver_echoes_is_masked() {
         let secrets = [Secret::new("hunter22"), Secret::new("a")];
         assert_eq!(body_text(b"{\"key\":\"hunter22\"}", 100, &secrets), "{\"key\":\"***\"}");
+    }
+
+    #[test]
+    fn the_logged_url_has_no_user_info_and_no_query_values() {
+        for (url, logged) in [
+            (
+                "https://u:p@h.example:8443/a/b?k=v&t=1&x",
+                "https://h.example:8443/a/b?k=***&t=***&***",
+            ),
+            ("https://h.example", "https://h.example/"),
+            ("https://h.example/?#secret", "https://h.example/?"),
+            ("http://[::1]:80/x", "http://[::1]/x"),
+        ] {
+            assert_eq!(logged_url(&url.parse().unwrap()), logged);
+        }
     }
 }

@@ -3,8 +3,6 @@
 //! Whoever calls owns the connections and the concurrency; an attempt is one future that spawns
 //! nothing, so dropping it ends it.
 
-use std::error::Error;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +16,8 @@ use url::Url;
 
 use super::answer;
 use super::connection::Connection;
-use super::connector::{self, ConnectError, Step};
+use super::connector::{self, Step};
+use super::failure::{self, Failure};
 use super::network::Network;
 use super::request::{RequestError, Requests};
 use super::tls::{self, TlsError};
@@ -64,14 +63,14 @@ impl Client {
             host: endpoint.url.host_str().unwrap_or_default().to_owned(),
             url: endpoint.url.clone(),
             tls,
-            timeout: endpoint.timeout,
+            timeout: endpoint.timeout.min(LONGEST_TIMEOUT),
             network,
         })
     }
 
     /// The URL as the log shows it: without user info, and with query values masked.
     pub fn logged_url(&self) -> String {
-        logged_url(&self.url)
+        answer::logged_url(&self.url)
     }
 
     /// Makes one attempt, the `attempt`-th (from 1), on `idle` if the peer has kept it open.
@@ -92,8 +91,8 @@ impl Client {
         let exchange = self.exchange(idle, order, &mut progress);
         let (failure, connection) = match timeout_at(deadline, exchange).await {
             Ok(Ok(connection)) => (None, connection),
-            Ok(Err(failure)) => (Some(self.explain(failure)), None),
-            Err(_) => (Some(self.out_of_time(progress.step)), None),
+            Ok(Err(failure)) => (Some(failure.explain(&self.host)), None),
+            Err(_) => (Some(failure::out_of_time(progress.step, &self.host, self.timeout)), None),
         };
         let mut attempt = self.report(progress, failure);
         attempt.started_at = since_1970.as_micros() as i64;
@@ -185,53 +184,17 @@ impl Client {
             response_body: answer::body_text(&progress.body, limit, &self.requests.secrets),
             error: match status {
                 Some(200..=299) => None,
-                Some(status) => Some((ErrorClass::HttpStatus, answered(status))),
+                Some(status) => Some((ErrorClass::HttpStatus, failure::answered(status))),
                 None => failure,
             },
             retry_after,
             signature: progress.signature,
         }
     }
-
-    fn explain(&self, failure: Failure) -> (ErrorClass, String) {
-        let host = &self.host;
-        match failure {
-            Failure::Connect(error) => (error.class(), chain(&error)),
-            Failure::Http(error) => {
-                let (class, doing) = match cause(&error) {
-                    Cause::Tls => (ErrorClass::Tls, format!("TLS with {host} broke")),
-                    Cause::NotHttp => {
-                        (ErrorClass::Protocol, format!("{host} answered what is not HTTP/1.1"))
-                    }
-                    Cause::Broken => (
-                        ErrorClass::Reset,
-                        format!("{host} closed the connection without an answer"),
-                    ),
-                };
-                (class, format!("{doing}: {}", chain(&error)))
-            }
-        }
-    }
-
-    fn out_of_time(&self, step: Step) -> (ErrorClass, String) {
-        let (host, timeout) = (&self.host, self.timeout);
-        match step {
-            Step::Resolving => {
-                (ErrorClass::Dns, format!("could not resolve {host} within {timeout:?}"))
-            }
-            Step::Dialling => {
-                (ErrorClass::Timeout, format!("could not connect to {host} within {timeout:?}"))
-            }
-            Step::Handshaking => (
-                ErrorClass::Timeout,
-                format!("TLS handshake with {host} did not end within {timeout:?}"),
-            ),
-            Step::Connected => {
-                (ErrorClass::Timeout, format!("no answer from {host} within {timeout:?}"))
-            }
-        }
-    }
 }
+
+/// Far beyond what anybody waits for an answer, and small enough to add to any clock.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// A body that goes on for less than this after what is kept of it is read to its end, so that
 /// the connection can be used again.
@@ -261,105 +224,5 @@ struct Progress {
 impl Progress {
     fn anything_came(&self) -> bool {
         self.seen.as_ref().is_some_and(Seen::anything)
-    }
-}
-
-/// Why there is no answer.
-enum Failure {
-    Connect(ConnectError),
-    Http(hyper::Error),
-}
-
-impl From<ConnectError> for Failure {
-    fn from(error: ConnectError) -> Self {
-        Self::Connect(error)
-    }
-}
-
-impl From<hyper::Error> for Failure {
-    fn from(error: hyper::Error) -> Self {
-        Self::Http(error)
-    }
-}
-
-enum Cause {
-    Tls,
-    NotHttp,
-    Broken,
-}
-
-fn cause(error: &hyper::Error) -> Cause {
-    let mut source = error.source();
-    while let Some(inner) = source {
-        if inner.downcast_ref().is_some_and(tls::is_tls_failure) {
-            return Cause::Tls;
-        }
-        source = inner.source();
-    }
-    if error.is_parse() { Cause::NotHttp } else { Cause::Broken }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        // Writing to memory does not fail.
-        let _ = write!(text, ": {inner}");
-        source = inner.source();
-    }
-    text
-}
-
-fn answered(status: u16) -> String {
-    let known = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-    let reason = known.map(|reason| format!(" {reason}")).unwrap_or_default();
-    let redirect = matches!(status, 301 | 302 | 303 | 307 | 308);
-    let note = if redirect { "; redirects are not followed" } else { "" };
-    format!("answered {status}{reason}{note}")
-}
-
-fn logged_url(url: &Url) -> String {
-    let mut shown = url.clone();
-    // Both fail only for URLs that cannot have user info.
-    let _ = shown.set_username("");
-    let _ = shown.set_password(None);
-    shown.set_fragment(None);
-    let masked = url.query().map(|query| {
-        let mask = |pair: &str| match pair.split_once('=') {
-            Some((name, _)) => format!("{name}=***"),
-            // Without a name it is a value.
-            None if pair.is_empty() => String::new(),
-            None => "***".to_owned(),
-        };
-        query.split('&').map(mask).collect::<Vec<_>>().join("&")
-    });
-    shown.set_query(masked.as_deref());
-    shown.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_logged_url_has_no_user_info_and_no_query_values() {
-        for (url, logged) in [
-            (
-                "https://u:p@h.example:8443/a/b?k=v&t=1&x",
-                "https://h.example:8443/a/b?k=***&t=***&***",
-            ),
-            ("https://h.example", "https://h.example/"),
-            ("https://h.example/?#secret", "https://h.example/?"),
-            ("http://[::1]:80/x", "http://[::1]/x"),
-        ] {
-            assert_eq!(logged_url(&url.parse().unwrap()), logged);
-        }
-    }
-
-    #[test]
-    fn a_redirect_says_that_it_is_not_followed() {
-        assert_eq!(answered(302), "answered 302 Found; redirects are not followed");
-        assert_eq!(answered(500), "answered 500 Internal Server Error");
-        assert_eq!(answered(599), "answered 599");
     }
 }

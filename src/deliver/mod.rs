@@ -12,6 +12,7 @@ pub mod retry;
 pub mod tls;
 
 mod answer;
+mod failure;
 pub mod lane;
 mod spelling;
 mod wire;

@@ -234,7 +234,8 @@ fn method(method: endpoint::Method) -> Method {
     }
 }
 
-fn scheme(profile: Profile) -> Scheme {
+/// The signature scheme that a profile names.
+pub fn scheme(profile: Profile) -> Scheme {
     match profile {
         Profile::XWebhook => Scheme::XWebhook,
         Profile::Standard => Scheme::Standard,

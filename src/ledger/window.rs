@@ -124,3 +124,143 @@ impl Window {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::endpoint::EndpointId;
+    use crate::event::budget::Share;
+    use crate::event::{Delivery, Event, EventId};
+
+    fn at(commit: u64, ordinal: u64) -> Position {
+        Position { commit: Lsn(commit), ordinal }
+    }
+
+    fn end_of(commit: u64) -> Position {
+        at(commit, u64::MAX)
+    }
+
+    fn job(slot: u64, position: Position) -> Arc<Job> {
+        let id = EventId(u128::from(position.commit.0) << 80 | u128::from(slot));
+        let endpoint = EndpointId(Uuid::nil());
+        let event = Event {
+            id,
+            event_type: Arc::from("order.created"),
+            position,
+            commit_time: 0,
+            keys: [0, 0],
+        };
+        let delivery = Delivery {
+            id: DeliveryId::new(id, endpoint),
+            endpoint,
+            event: Arc::new(event),
+            body: Bytes::new(),
+        };
+        Arc::new(Job::routed(delivery, 0, slot, Share::new(0).take(0)))
+    }
+
+    /// One delivery at `position`, in place `slot`.
+    fn change(window: &mut Window, slot: u64, position: Position, now: Instant) -> Arc<Job> {
+        let job = job(slot, position);
+        window.pass(Passage { position, end: None, jobs: vec![Arc::clone(&job)] }, now);
+        job
+    }
+
+    fn commit(window: &mut Window, commit: u64, end: u64, now: Instant) {
+        let passage = Passage { position: end_of(commit), end: Some(Lsn(end)), jobs: vec![] };
+        window.pass(passage, now);
+    }
+
+    fn settle(window: &mut Window, job: &Job) {
+        window.settle(job.slot.unwrap(), job.delivery.id);
+    }
+
+    #[test]
+    fn nothing_is_confirmed_before_everything_before_it_is_settled() {
+        let (mut window, now) = (Window::new(at(0, 0), Lsn(0)), Instant::now());
+        let first = change(&mut window, 0, at(10, 0), now);
+        commit(&mut window, 10, 11, now);
+        let second = change(&mut window, 1, at(20, 0), now);
+        commit(&mut window, 20, 21, now);
+        settle(&mut window, &second);
+        assert_eq!((window.watermark(), window.confirmed()), (at(0, 0), Lsn(0)));
+        settle(&mut window, &first);
+        assert_eq!((window.watermark(), window.confirmed()), (end_of(20), Lsn(21)));
+    }
+
+    #[test]
+    fn the_watermark_moves_inside_a_transaction_and_the_confirmed_lsn_does_not() {
+        let (mut window, now) = (Window::new(at(0, 0), Lsn(5)), Instant::now());
+        let first = change(&mut window, 0, at(10, 0), now);
+        let _second = change(&mut window, 1, at(10, 1), now);
+        settle(&mut window, &first);
+        assert_eq!((window.watermark(), window.confirmed()), (at(10, 0), Lsn(5)));
+    }
+
+    #[test]
+    fn a_keepalive_waits_for_the_deliveries_before_it() {
+        let (mut window, now) = (Window::new(at(0, 0), Lsn(0)), Instant::now());
+        let first = change(&mut window, 0, at(10, 0), now);
+        commit(&mut window, 10, 11, now);
+        commit(&mut window, 99, 100, now);
+        assert_eq!(window.confirmed(), Lsn(0));
+        settle(&mut window, &first);
+        assert_eq!(window.confirmed(), Lsn(100));
+    }
+
+    #[test]
+    fn a_keepalive_with_nothing_before_it_is_confirmed_at_once() {
+        let mut window = Window::new(at(0, 0), Lsn(0));
+        commit(&mut window, 99, 100, Instant::now());
+        assert_eq!((window.watermark(), window.confirmed()), (end_of(99), Lsn(100)));
+    }
+
+    #[test]
+    fn a_delivery_that_holds_the_watermark_for_two_seconds_is_overdue() {
+        let (mut window, now) = (Window::new(at(0, 0), Lsn(0)), Instant::now());
+        let first = change(&mut window, 0, at(10, 0), now);
+        let later = now + Duration::from_secs(1);
+        let second = change(&mut window, 1, at(20, 0), later);
+        assert!(window.overdue(now + Duration::from_millis(1999)).is_empty());
+        let overdue = window.overdue(now + LONGEST_HOLD);
+        assert_eq!(overdue.len(), 1);
+        assert_eq!(overdue[0].delivery.id, first.delivery.id);
+        settle(&mut window, &first);
+        assert_eq!(window.next_overdue(), Some(later + LONGEST_HOLD));
+        settle(&mut window, &second);
+        assert_eq!(window.next_overdue(), None);
+    }
+
+    #[test]
+    fn a_window_beyond_its_bound_gives_up_its_oldest_at_once() {
+        let (mut window, now) = (Window::new(at(0, 0), Lsn(0)), Instant::now());
+        for slot in 0..MOST_SLOTS as u64 + 3 {
+            change(&mut window, slot, at(slot + 1, 0), now);
+        }
+        let overdue = window.overdue(now);
+        assert_eq!(overdue.len(), 3);
+        assert_eq!(overdue[0].delivery.event.position, at(1, 0));
+    }
+
+    #[test]
+    fn settling_twice_or_what_is_not_there_changes_nothing() {
+        let (mut window, now) = (Window::new(at(0, 0), Lsn(0)), Instant::now());
+        let first = change(&mut window, 0, at(10, 0), now);
+        settle(&mut window, &first);
+        settle(&mut window, &first);
+        settle(&mut window, &job(7, at(70, 0)));
+        assert_eq!(window.watermark(), at(10, 0));
+    }
+
+    #[test]
+    fn the_replay_floor_covers_what_is_settled_beyond_the_watermark() {
+        let (mut window, now) = (Window::new(at(0, 0), Lsn(0)), Instant::now());
+        let _first = change(&mut window, 0, at(10, 0), now);
+        let second = change(&mut window, 1, at(5, 0), now);
+        settle(&mut window, &second);
+        assert_eq!(window.earliest_commit(), Some(5), "a clock may have stepped back");
+    }
+}

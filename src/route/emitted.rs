@@ -82,7 +82,7 @@ impl Router {
         let event_type = || emitted.event_type.clone();
         let is_own = |prefix: &str| {
             let word = emitted.event_type.strip_prefix(prefix).and_then(|w| w.strip_prefix('.'));
-            word.is_some_and(|word| EventKind::ALL.iter().any(|kind| kind.as_str() == word))
+            word.and_then(EventKind::of_word).is_some()
         };
         let mut models = self.tables.values().map(|state| &state.model);
         if let Some(model) = models.find(|model| is_own(&model.event_prefix)) {

@@ -1,6 +1,6 @@
 //! Which endpoint gets which body of a change. Pure: no I/O, no clock.
 //!
-//! For each relation a [`plan`] is made once: what the events are called, which endpoints want
+//! For each relation a plan (`plan.rs`) is made once: what the events are called, which endpoints want
 //! them, and the distinct shapes in which those see the row. A change is then written once for
 //! each shape, straight from the tuple's text, and the bytes are shared.
 

@@ -162,6 +162,11 @@ impl EventKind {
         }
     }
 
+    /// The kind of a word of the configuration.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     pub(super) fn of(row: &Row) -> Self {
         match row {
             Row::Insert { .. } => Self::Created,

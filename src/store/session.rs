@@ -88,6 +88,18 @@ impl Session {
         Ok(self.rows(doing, sql, parameters).await?.into_iter().next())
     }
 
+    /// The row of a statement that always has one.
+    pub(super) async fn one(
+        &self,
+        doing: &'static str,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Row, StoreError> {
+        let failed = |source| StoreError::Statement { doing, source };
+        let statement = self.prepared(sql).await.map_err(failed)?;
+        self.client.query_one(&statement, parameters).await.map_err(failed)
+    }
+
     /// Says a command without parameters or rows.
     pub(super) async fn command(&self, doing: &'static str, sql: &str) -> Result<(), StoreError> {
         self.client

@@ -26,14 +26,17 @@ const RANKS: &[&[&str]] = &[
     &["capture", "deliver", "ledger", "route"],
     // Joins.
     &["admin", "pipeline"],
-    // The whole.
-    &["cli", "daemon", "demo"],
+    // The whole: the demo runs the daemon, the command line runs both.
+    &["daemon"],
+    &["demo"],
+    &["cli"],
 ];
 
 /// Crates that are a capability, and the only modules that have it.
 const ONLY: &[(&str, &[&str])] = &[
-    // `store` holds all SQL; `demo` plays the application whose rows change.
-    ("tokio_postgres", &["store", "demo"]),
+    // `store` holds all SQL; `demo` plays the application whose rows change; `config` only reads
+    // connection strings with it.
+    ("tokio_postgres", &["store", "demo", "config"]),
     ("postgres_protocol", &["replication"]),
     ("hyper_util::client", &["deliver"]),
     ("axum", &["admin", "cli", "daemon"]),

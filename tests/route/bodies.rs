@@ -164,6 +164,30 @@ fn a_key_that_changed_is_ordered_under_both() {
 }
 
 #[test]
+fn under_an_identity_index_a_rows_events_are_ordered_by_its_columns() {
+    let table = orders(ReplicaIdentity::Index);
+    let mut router = router(vec![everything()]);
+    let mut keys = |row| routed(&mut router, &change(&table, row))[0].event.keys;
+    let created = keys(insert(&[Some("1"), Some("a"), NULL, NULL, NULL, NULL]));
+    let old = key(&[NULL, Some("a"), NULL, NULL, NULL, NULL]);
+    assert_eq!(keys(Row::Delete { old }), created);
+}
+
+#[test]
+fn rows_without_any_key_are_ordered_by_all_they_hold() {
+    let mut table = orders(ReplicaIdentity::Full);
+    table.columns[0].in_primary_key = false;
+    let mut router = router(vec![everything()]);
+    let mut keys = |row| routed(&mut router, &change(&table, row))[0].event.keys;
+    let mut other = ROW;
+    other[1] = Some("lost");
+    let created = keys(insert(&ROW));
+    let updated = keys(update(full(&ROW), &other));
+    assert_eq!(updated[1], created[0]);
+    assert_eq!(keys(Row::Delete { old: full(&other) }), [updated[0]; 2]);
+}
+
+#[test]
 fn an_oversized_body_keeps_its_key_and_names_the_rest() {
     let settings = RouterSettings { max_event_bytes: 600, ..settings() };
     let filter = Filter {

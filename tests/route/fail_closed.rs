@@ -171,6 +171,12 @@ fn a_column_the_catalog_has_forgotten_is_not_trusted_in_a_held_body() {
     let (hold, object) = one(&mut router, &renamed());
     assert_eq!(hold, missing_hold("note"));
     assert!(!object.contains("canary") && object.contains("status"), "{object}");
+
+    let mut both_forgotten = renamed();
+    both_forgotten.columns[3].attnum = 0;
+    let (hold, object) = one(&mut router, &both_forgotten);
+    assert_eq!(hold, missing_hold("note"));
+    assert!(!object.contains("canary"), "two unknown numbers are not the same: {object}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub(crate) fn endpoint(url: &str) -> Endpoint {
 
 /// The same endpoint with a deadline that it is to miss.
 pub(crate) fn hasty(url: &str) -> Endpoint {
-    Endpoint { timeout: Duration::from_millis(200), ..endpoint(url) }
+    Endpoint { timeout: Duration::from_millis(500), ..endpoint(url) }
 }
 
 pub(crate) fn delivery(body: impl Into<Bytes>) -> Delivery {
@@ -113,4 +113,15 @@ pub(crate) fn no_answer(attempt: &Attempt) -> (ErrorClass, &str) {
     assert_eq!(attempt.status, None, "{attempt:?}");
     let (class, message) = attempt.error.as_ref().expect("a failure");
     (*class, message)
+}
+
+#[track_caller]
+pub(crate) fn assert_delivered(attempt: &Attempt, status: u16) {
+    assert_eq!((attempt.status, &attempt.error), (Some(status), &None));
+}
+
+#[track_caller]
+pub(crate) fn assert_refused(attempt: &Attempt, status: u16) {
+    let class = attempt.error.as_ref().map(|(class, _)| *class);
+    assert_eq!((attempt.status, class), (Some(status), Some(ErrorClass::HttpStatus)));
 }

@@ -4,3 +4,4 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 pub mod pg;
+pub mod snippets;

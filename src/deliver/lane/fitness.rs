@@ -158,3 +158,102 @@ fn nth_rest(endpoint: &Endpoint, n: u32) -> Duration {
     let index = (n.max(1) as usize - 1).min(endpoint.failure_rest.len().saturating_sub(1));
     endpoint.failure_rest.get(index).copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::lane::tests::endpoint;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn fail(
+        fitness: &mut Fitness,
+        endpoint: &Endpoint,
+        began: Instant,
+        now: Instant,
+    ) -> Option<u32> {
+        fitness.failed(endpoint, Blame::Endpoint, began, (now, 0)).map(|counted| counted.failures)
+    }
+
+    #[test]
+    fn requests_in_flight_together_count_once() {
+        let (endpoint, begin) = (endpoint(), Instant::now());
+        let mut fitness = Fitness::new(0, None, &endpoint);
+        assert_eq!(fail(&mut fitness, &endpoint, begin, begin + SECOND), Some(1));
+        assert_eq!(fail(&mut fitness, &endpoint, begin, begin + SECOND), None);
+        assert_eq!(fail(&mut fitness, &endpoint, begin + SECOND, begin + 2 * SECOND), Some(2));
+    }
+
+    #[test]
+    fn the_kth_failure_rests_the_endpoint_for_the_kth_time_and_then_one_request_probes() {
+        let (endpoint, mut now) = (endpoint(), Instant::now());
+        let mut fitness = Fitness::new(0, None, &endpoint);
+        for rest in [1, 2, 5, 5, 5] {
+            fail(&mut fitness, &endpoint, now, now);
+            assert_eq!(fitness.rest(now), Some(Duration::from_secs(rest)));
+            assert_eq!(fitness.allowance(), 1);
+            assert!(fitness.is_probing());
+            now += Duration::from_secs(rest);
+            assert_eq!(fitness.rest(now), None);
+        }
+        for allowance in [2, 4, 8, 8] {
+            fitness.succeeded(&endpoint, now);
+            assert_eq!(fitness.allowance(), allowance);
+        }
+    }
+
+    #[test]
+    fn one_bad_event_does_not_rest_a_healthy_endpoint() {
+        let (endpoint, begin) = (endpoint(), Instant::now());
+        let mut fitness = Fitness::new(0, None, &endpoint);
+        fitness.succeeded(&endpoint, begin + SECOND);
+        fail(&mut fitness, &endpoint, begin, begin + 2 * SECOND);
+        assert_eq!(fitness.rest(begin + 2 * SECOND), None, "a success came while it was under way");
+    }
+
+    #[test]
+    fn refusals_rest_the_endpoint_from_the_third_in_a_row() {
+        let (endpoint, mut now) = (endpoint(), Instant::now());
+        let mut fitness = Fitness::new(0, None, &endpoint);
+        for rests in [false, false, true] {
+            now += SECOND;
+            fitness.failed(&endpoint, Blame::Event, now, (now, 0));
+            assert_eq!(fitness.rest(now).is_some(), rests);
+        }
+    }
+
+    #[test]
+    fn throttling_rests_without_counting() {
+        let (endpoint, now) = (endpoint(), Instant::now());
+        let mut fitness = Fitness::new(0, None, &endpoint);
+        assert_eq!(fitness.throttled(&endpoint, Some(9 * SECOND), now), 9 * SECOND);
+        assert_eq!((fitness.failures(), fitness.rest(now)), (0, Some(9 * SECOND)));
+        assert_eq!(
+            fitness.throttled(&endpoint, None, now),
+            2 * SECOND,
+            "as long as after a failure"
+        );
+    }
+
+    #[test]
+    fn an_endpoint_is_disabled_once_after_enough_failures_over_enough_time() {
+        let endpoint =
+            Endpoint { disable_after: 2, disable_min_duration: 10 * SECOND, ..endpoint() };
+        let mut fitness = Fitness::new(0, None, &endpoint);
+        let begin = Instant::now();
+        let mut fail_at = |seconds: u32| {
+            let now = begin + seconds * SECOND;
+            let microseconds = i64::from(seconds) * 1_000_000;
+            fitness.failed(&endpoint, Blame::Endpoint, now, (now, microseconds)).unwrap().disables
+        };
+        assert_eq!([fail_at(1), fail_at(5), fail_at(11), fail_at(12)], [false, false, true, false]);
+    }
+
+    #[test]
+    fn a_success_ends_the_count_and_says_how_long_it_was() {
+        let (endpoint, now) = (endpoint(), Instant::now());
+        let mut fitness = Fitness::new(4, Some(1), &endpoint);
+        assert_eq!(fitness.succeeded(&endpoint, now), 4);
+        assert_eq!((fitness.failures(), fitness.failing_since()), (0, None));
+    }
+}

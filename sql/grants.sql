@@ -1,0 +1,8 @@
+-- Everybody may look up names, for set_user and emit; tables and the other functions stay shut.
+grant usage on schema walhook to public;
+
+grant select on all tables in schema walhook to walhook_viewer, walhook_admin;
+
+-- The log and the queue are written by their owner alone.
+grant update (acknowledged_at) on walhook.alert to walhook_admin;
+grant update (state, disabled_reason, consecutive_failures, failing_since, updated_at) on walhook.endpoint to walhook_admin;

@@ -1,0 +1,1 @@
+alter table only :table replica identity full;

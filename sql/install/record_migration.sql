@@ -1,0 +1,1 @@
+insert into walhook.migration (version) values (:version);

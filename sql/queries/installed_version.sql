@@ -1,0 +1,3 @@
+-- installed_version: the newest migration that was applied.
+select coalesce(max(version), 0)
+from   walhook.migration

@@ -1,0 +1,19 @@
+-- server_state: who and where we are, and what the server is set to.
+select current_setting('server_version_num')::int4                    as version,
+       current_setting('server_version')                              as version_text,
+       current_database()::text                                       as database,
+       current_user::text                                             as role,
+       pg_is_in_recovery()                                            as is_standby,
+       current_setting('wal_level')                                   as wal_level,
+       (select system_identifier::text from pg_control_system())      as system_identifier,
+       case
+           when pg_is_in_recovery() then pg_last_wal_replay_lsn()
+           else pg_current_wal_lsn()
+       end                                                            as wal_position,
+       to_regnamespace('walhook') is not null                         as has_schema,
+       to_regclass('walhook.migration') is not null                   as has_migrations,
+       (
+           select count(*)
+           from   pg_roles
+           where  rolname in ('walhook_admin', 'walhook_viewer')
+       )                                                              as roles

@@ -1,0 +1,2 @@
+-- waiting_deliveries: how many deliveries are in the queue.
+select count(*) from walhook.pending

@@ -1,0 +1,184 @@
+//! Logical messages that are meant for walhook, as they stand in the WAL.
+//!
+//! | prefix | content |
+//! |---|---|
+//! | `walhook.user` | who makes the changes that follow in the transaction, any JSON; `null`, `{}` and nothing at all clear it |
+//! | `walhook.event` | a custom event: `{"type": "mfa.failed", "object": …}`, object any JSON, kept verbatim; other members are ignored |
+//! | `walhook.config` | passed on untouched |
+//! | `sequin:transaction_annotations.set`, `….clear` | as `walhook.user` |
+//!
+//! JSON is UTF-8 whatever the database's encoding: the server does not convert it. Messages that
+//! are not part of a transaction are never looked at.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Length of an event's type in bytes: it must fit a header and an index.
+const TYPE_LIMIT: usize = 255;
+
+/// What a prefix asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    SetActor,
+    ClearActor,
+    Emit,
+    Configure,
+}
+
+impl Purpose {
+    /// `None` is somebody else's message.
+    pub(super) fn of_prefix(prefix: &str) -> Option<Self> {
+        match prefix {
+            "walhook.user" | "sequin:transaction_annotations.set" => Some(Self::SetActor),
+            "sequin:transaction_annotations.clear" => Some(Self::ClearActor),
+            "walhook.event" => Some(Self::Emit),
+            "walhook.config" => Some(Self::Configure),
+            _ => None,
+        }
+    }
+}
+
+/// Why a message was ignored. The texts must not show content: it may be secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unusable {
+    #[error("it is larger than max_event_bytes")]
+    TooLarge,
+    #[error("it is not JSON in UTF-8")]
+    NotJson,
+    #[error("it is not a JSON object with \"type\" (a string) and \"object\"")]
+    NotAnEvent,
+    #[error("its type is empty, longer than 255 bytes, or has spaces or control characters")]
+    BadType,
+}
+
+/// The actor as JSON text, a slice of `content`; `None` clears.
+pub(super) fn actor(content: &Bytes, max_bytes: usize) -> Result<Option<Bytes>, Unusable> {
+    let text = text(content, max_bytes)?.trim_ascii();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let json: &RawValue = serde_json::from_str(text).map_err(|_| Unusable::NotJson)?;
+    let inside = json.get().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let names_nobody = json.get() == "null" || inside.is_some_and(|i| i.trim_ascii().is_empty());
+    Ok((!names_nobody).then(|| content.slice_ref(json.get().as_bytes())))
+}
+
+/// Type and object of a custom event; the object is a slice of `content`.
+pub(super) fn event(content: &Bytes, max_bytes: usize) -> Result<(String, Bytes), Unusable> {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        #[serde(rename = "type", borrow)]
+        event_type: Cow<'a, str>,
+        #[serde(borrow)]
+        object: &'a RawValue,
+    }
+    let text = text(content, max_bytes)?;
+    // Serde would take the members from an array as well.
+    if text.trim_ascii_start().starts_with('[') {
+        return Err(Unusable::NotAnEvent);
+    }
+    let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Unusable::NotAnEvent,
+        _ => Unusable::NotJson,
+    })?;
+    let event_type = wire.event_type.into_owned();
+    let is_plain = |character: char| !character.is_whitespace() && !character.is_control();
+    if event_type.is_empty() || event_type.len() > TYPE_LIMIT || !event_type.chars().all(is_plain) {
+        return Err(Unusable::BadType);
+    }
+    Ok((event_type, content.slice_ref(wire.object.get().as_bytes())))
+}
+
+fn text(content: &Bytes, max_bytes: usize) -> Result<&str, Unusable> {
+    if content.len() > max_bytes {
+        return Err(Unusable::TooLarge);
+    }
+    std::str::from_utf8(content).map_err(|_| Unusable::NotJson)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn actor_of(content: &'static [u8]) -> Result<Option<String>, Unusable> {
+        let actor = actor(&Bytes::from_static(content), 100)?;
+        Ok(actor.map(|json| String::from_utf8(json.to_vec()).unwrap()))
+    }
+
+    #[test]
+    fn an_actor_is_any_json_verbatim() {
+        for json in
+            [r#"{"id": 7,  "name":"Zoë"}"#, "7", r#""admin""#, "[1]", r#"{"a":{}}"#, "1e400"]
+        {
+            assert_eq!(actor_of(json.as_bytes()), Ok(Some(json.to_owned())));
+        }
+        assert_eq!(actor_of(b" {\"id\":1}\n"), Ok(Some(r#"{"id":1}"#.to_owned())));
+    }
+
+    #[test]
+    fn null_and_nothing_clear_the_actor() {
+        for content in ["", "  ", "null", " null ", "{}", "{ }"] {
+            assert_eq!(actor_of(content.as_bytes()), Ok(None), "{content:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_names_nobody() {
+        for content in [&b"{"[..], b"admin", b"{} {}", b"\"\xff\"", b"{\"a\":}", b"NaN"] {
+            assert_eq!(actor_of(content), Err(Unusable::NotJson), "{content:?}");
+        }
+        assert_eq!(actor(&Bytes::from(vec![b' '; 101]), 100), Err(Unusable::TooLarge));
+    }
+
+    fn event_of(content: &'static str) -> Result<(String, String), Unusable> {
+        let (event_type, object) = event(&Bytes::from_static(content.as_bytes()), 1000)?;
+        Ok((event_type, String::from_utf8(object.to_vec()).unwrap()))
+    }
+
+    #[test]
+    fn an_event_keeps_its_object_verbatim() {
+        for (content, object) in [
+            (
+                r#"{"type":"mfa.failed","object":{"n": 1.10, "n":1e400}}"#,
+                r#"{"n": 1.10, "n":1e400}"#,
+            ),
+            (r#"{"object": null, "type": "mfa.failed", "later": [1]}"#, "null"),
+            (r#"{"type":"mfa\u002efailed","object":"\ud800"}"#, r#""\ud800""#),
+        ] {
+            let expected = Ok(("mfa.failed".to_owned(), object.to_owned()));
+            assert_eq!(event_of(content), expected, "{content}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_event_is_refused() {
+        for (content, expected) in [
+            ("", Unusable::NotJson),
+            (r#"{"type":"a","object":}"#, Unusable::NotJson),
+            (r#"{"type":"a","object":1} x"#, Unusable::NotJson),
+            (r#"["a",1]"#, Unusable::NotAnEvent),
+            ("1", Unusable::NotAnEvent),
+            (r#"{"type":"a"}"#, Unusable::NotAnEvent),
+            (r#"{"object":1}"#, Unusable::NotAnEvent),
+            (r#"{"type":1,"object":1}"#, Unusable::NotAnEvent),
+            (r#"{"type":"a","type":"b","object":1}"#, Unusable::NotAnEvent),
+            (r#"{"type":"","object":1}"#, Unusable::BadType),
+            (r#"{"type":"a b","object":1}"#, Unusable::BadType),
+            (r#"{"type":"a\r\nX-Evil: 1","object":1}"#, Unusable::BadType),
+        ] {
+            assert_eq!(event_of(content), Err(expected), "{content}");
+        }
+        let long = format!(r#"{{"type":"{}","object":1}}"#, "x".repeat(256));
+        assert_eq!(event(&Bytes::from(long.clone()), 1000), Err(Unusable::BadType));
+        assert_eq!(event(&Bytes::from(long), 100), Err(Unusable::TooLarge));
+    }
+
+    #[test]
+    fn deep_nesting_needs_no_deep_stack() {
+        let deep = [vec![b'['; 1 << 20], vec![b']'; 1 << 20]].concat();
+        assert!(actor(&Bytes::from(deep), 1 << 22).is_ok());
+    }
+}

@@ -1,5 +1,0 @@
-//! Installing and upgrading the schema `walhook`.
-
-/// What an installation needs.
-#[derive(Debug)]
-pub struct Installation;

@@ -1,0 +1,285 @@
+//! What an installation still needs. Pure: decides from what was observed.
+
+use super::script::{self, fill};
+use super::{Action, Installation, MIGRATIONS, Observed, Run, Step, TableState};
+use crate::store::{Checkpoint, SlotState};
+
+/// PostgreSQL 15 is the first that publishes with row filters, column lists and schemas as the
+/// catalog queries expect.
+const OLDEST_SERVER: i32 = 150_000;
+
+/// The steps that bring a database from `observed` to `installation`, in their order.
+pub fn plan(observed: &Observed, installation: &Installation) -> Vec<Step> {
+    if let Some(step) = unusable_server(observed) {
+        return vec![step];
+    }
+    let mut steps = schema(observed);
+    steps.push(publication(observed, installation));
+    steps.extend(via_root(observed, installation));
+    steps.extend(observed.tables.iter().map(|state| table(state, observed, installation)));
+    steps.extend(slot(observed, installation));
+    steps.push(checkpoint(observed, installation));
+    steps
+}
+
+fn already(subject: impl Into<String>, what: impl Into<String>) -> Step {
+    let action = Action::Already(what.into());
+    Step { subject: subject.into(), action, is_essential: false }
+}
+
+fn run(subject: impl Into<String>, done: impl Into<String>, sql: impl Into<String>) -> Step {
+    let run = Run { done: done.into(), sql: sql.into(), ..Run::default() };
+    Step { subject: subject.into(), action: Action::Run(run), is_essential: false }
+}
+
+fn refuse(subject: impl Into<String>, why: impl Into<String>, fix: impl Into<String>) -> Step {
+    let action = Action::Refuse { why: why.into(), fix: fix.into() };
+    Step { subject: subject.into(), action, is_essential: false }
+}
+
+fn essential(step: Step) -> Step {
+    Step { is_essential: true, ..step }
+}
+
+fn unusable_server(observed: &Observed) -> Option<Step> {
+    let server = &observed.server;
+    if server.version < OLDEST_SERVER {
+        let why = format!("PostgreSQL {} is too old", server.version_text);
+        return Some(essential(refuse("server", why, "use PostgreSQL 15 or newer")));
+    }
+    if server.is_standby {
+        let fix = "let database.url name the primary";
+        return Some(essential(refuse("server", "this server is a standby", fix)));
+    }
+    let newest = MIGRATIONS.len() as i32;
+    (observed.version > newest).then(|| {
+        let why = format!("is at version {}, this walhook knows {newest}", observed.version);
+        essential(refuse("schema walhook", why, "run the newer walhook's init"))
+    })
+}
+
+fn schema(observed: &Observed) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if !observed.server.has_schema {
+        let step = run("schema walhook", "created", fill(script::CREATE_SCHEMA, &[]));
+        steps.push(essential(step));
+    }
+    for (version, migration) in MIGRATIONS.iter().filter(|(v, _)| *v > observed.version) {
+        let record = fill(script::RECORD_MIGRATION, &[("version", &version.to_string())]);
+        let done = format!("brought to version {version}");
+        steps.push(essential(run("schema walhook", done, format!("{migration}{record}"))));
+    }
+    if steps.is_empty() {
+        steps.push(already("schema walhook", format!("at version {}", observed.version)));
+    }
+    let definitions = script::definitions();
+    let mut views = run("functions and views", "as this version has them", definitions.clone());
+    if let Action::Run(run) = &mut views.action {
+        run.rebuild = Some(format!("{}{definitions}", script::DROP_VIEWS));
+    }
+    steps.push(essential(views));
+    let sql = format!("{}{}", script::ROLES, script::GRANTS);
+    let done = match observed.server.roles {
+        2 => "granted what they need",
+        _ => "created and granted what they need",
+    };
+    steps.push(run("roles walhook_admin, walhook_viewer", done, sql));
+    let partitions = run("log partitions", "ready for a week ahead", script::MAKE_PARTITIONS);
+    steps.push(partitions);
+    steps
+}
+
+fn publication(observed: &Observed, installation: &Installation) -> Step {
+    let name = &installation.publication;
+    let subject = format!("publication {name}");
+    match observed.publication {
+        Some(_) => already(subject, "is there"),
+        None => {
+            let sql = fill(script::CREATE_PUBLICATION, &[("publication", name)]);
+            essential(run(subject, "created", sql))
+        }
+    }
+}
+
+/// Changes in partitions belong to the root table's model; without this option they would come
+/// under the partitions' names.
+fn via_root(observed: &Observed, installation: &Installation) -> Option<Step> {
+    observed.publication.filter(|publication| !publication.via_root)?;
+    let name = &installation.publication;
+    let sql = fill(script::PUBLISH_VIA_ROOT, &[("publication", name)]);
+    let subject = format!("publication {name}");
+    Some(run(subject, "publishes partitions as their root table", sql))
+}
+
+fn table(state: &TableState, observed: &Observed, installation: &Installation) -> Step {
+    let subject = format!("table {}", state.quoted);
+    if let Some((why, fix)) = impossible(state) {
+        return refuse(subject, why, fix);
+    }
+    let wants_old = installation
+        .tables
+        .iter()
+        .any(|t| t.old_values && t.schema == state.schema && t.name == state.name);
+    let all = observed.publication.is_some_and(|publication| publication.all_tables);
+    let to_change: &[String] = if wants_old { &state.not_full } else { &[] };
+    let stays_without = state.without_identity.iter().find(|t| !to_change.contains(t));
+    let to_publish = !state.is_published && !all;
+    if let Some(member) = stays_without.filter(|_| to_publish) {
+        let why = format!(
+            "{member} has no replica identity: once published, PostgreSQL would refuse its updates \
+             and deletes"
+        );
+        let fix = format!("alter table {member} replica identity full;");
+        return refuse(subject, why, format!("{fix}\nor give it a primary key, then init again"));
+    }
+    let mut sql = String::new();
+    let mut done = Vec::new();
+    for member in to_change {
+        sql.push_str(&fill(script::IDENTITY_FULL, &[("table", member)]));
+    }
+    if !to_change.is_empty() {
+        done.push("replica identity full");
+    }
+    if to_publish {
+        let values = [("publication", installation.publication.as_str()), ("table", &state.quoted)];
+        sql.push_str(&fill(script::PUBLISH_TABLE, &values));
+        done.push("published");
+    }
+    match done.is_empty() {
+        true => already(subject, "is published"),
+        false => run(subject, done.join(", "), sql),
+    }
+}
+
+/// Why a table cannot be captured at all, and what to do.
+fn impossible(state: &TableState) -> Option<(String, String)> {
+    let Some(kind) = state.kind.as_deref() else {
+        let fix = "create it, or correct its name in the configuration; then init again";
+        return Some(("does not exist".to_owned(), fix.to_owned()));
+    };
+    let what = match (kind, state.persistence.as_deref()) {
+        ("r" | "p", Some("p")) => return None,
+        ("r" | "p", Some("u")) => "an unlogged table: its changes are not in the WAL",
+        ("r" | "p", _) => "a temporary table: its changes are not in the WAL",
+        ("v", _) => "a view: capture the tables under it",
+        ("m", _) => "a materialized view: capture the tables under it",
+        ("f", _) => "a foreign table: capture it where it lives",
+        _ => "not a table",
+    };
+    Some((format!("is {what}"), "name another table in the configuration".to_owned()))
+}
+
+fn slot(observed: &Observed, installation: &Installation) -> Vec<Step> {
+    let name = &installation.slot;
+    let subject = format!("slot {name}");
+    let values = [("slot", name.as_str())];
+    let create = |done: &str| {
+        if observed.server.wal_level != "logical" {
+            let why = format!("wal_level is {}", observed.server.wal_level);
+            let fix =
+                "alter system set wal_level = 'logical';\nrestart PostgreSQL, then init again";
+            return essential(refuse(subject.clone(), why, fix));
+        }
+        let mut step = run(subject.clone(), done, fill(script::CREATE_SLOT, &values));
+        if let Action::Run(run) = &mut step.action {
+            run.is_alone = true;
+        }
+        essential(step)
+    };
+    let Some(slot) = &observed.slot else {
+        return vec![create("created: what commits from now on is delivered")];
+    };
+    if let Some(step) = foreign_slot(slot, observed, installation) {
+        return vec![step];
+    }
+    if is_lost(slot) {
+        let drop = run(subject.clone(), "was lost, dropped", fill(script::DROP_SLOT, &values));
+        return vec![essential(drop), create("created anew")];
+    }
+    if observed.publication.is_none() {
+        return vec![advance(slot, subject, &values)];
+    }
+    vec![already(subject, "is there")]
+}
+
+/// WAL from before the publication was made cannot be decoded under it, so that a slot that is
+/// older must skip it.
+fn advance(slot: &SlotState, subject: String, values: &[(&str, &str)]) -> Step {
+    if let Some(pid) = slot.active_pid {
+        let why = format!("it is older than the publication, and process {pid} streams from it");
+        return refuse(subject, why, "stop the daemon, then init again");
+    }
+    let done = "moved past the publication's creation: earlier changes cannot be read under it";
+    let mut step = run(subject, done, fill(script::ADVANCE_SLOT, values));
+    if let Action::Run(run) = &mut step.action {
+        run.is_alone = true;
+    }
+    step
+}
+
+fn foreign_slot(
+    slot: &SlotState,
+    observed: &Observed,
+    installation: &Installation,
+) -> Option<Step> {
+    let subject = format!("slot {}", installation.slot);
+    let fix = "choose another name: [database] slot = \"…\"";
+    let why = match (slot.plugin.as_deref(), slot.database.as_deref()) {
+        (Some("pgoutput"), Some(database)) if database == observed.server.database => return None,
+        (Some("pgoutput"), database) => {
+            format!("belongs to the database {}", database.unwrap_or("of nobody"))
+        }
+        (Some(plugin), _) => format!("uses the plugin {plugin}, not pgoutput"),
+        (None, _) => "is a physical slot".to_owned(),
+    };
+    Some(essential(refuse(subject, why, fix)))
+}
+
+fn is_lost(slot: &SlotState) -> bool {
+    slot.wal_status.as_deref() == Some("lost")
+}
+
+/// Binds the log to the slot: from where, and on which cluster.
+fn checkpoint(observed: &Observed, installation: &Installation) -> Step {
+    let slot = installation.slot.as_str();
+    let adopt = fill(script::ADOPT_SLOT, &[("slot", slot)]);
+    let Some(checkpoint) = &observed.checkpoint else {
+        return run("checkpoint", "begins at the slot's position", adopt);
+    };
+    let Some(message) = why_anew(checkpoint, observed) else {
+        return already("checkpoint", format!("at {}", checkpoint.confirmed));
+    };
+    let raise = fill(script::RAISE_GAP, &[("slot", slot), ("message", &message)]);
+    run("checkpoint", format!("begins anew: {message}"), format!("{raise}{adopt}"))
+}
+
+/// Why the checkpoint says nothing about this slot of this cluster any more.
+fn why_anew(checkpoint: &Checkpoint, observed: &Observed) -> Option<String> {
+    let Observed { server, slot, waiting, .. } = observed;
+    let settled = checkpoint.confirmed;
+    if checkpoint.system_identifier != server.system_identifier {
+        return Some(format!(
+            "this is another cluster than the one that the log was written on (a copy, or a \
+             restored backup); the {waiting} deliveries in its queue will be sent by the next run, \
+             unless deleted from walhook.pending before"
+        ));
+    }
+    if server.wal_position < settled {
+        return Some(format!(
+            "everything was settled up to {settled}, but the WAL ends at {}: the database went \
+             back in time; what was committed on the lost history may have been sent",
+            server.wal_position
+        ));
+    }
+    let is_new = slot.as_ref().is_none_or(is_lost);
+    if is_new || observed.publication.is_none() {
+        return Some(format!(
+            "what was committed between {settled} and the slot's new position is not sent"
+        ));
+    }
+    let position = slot.as_ref().and_then(|slot| slot.confirmed).filter(|at| *at > settled)?;
+    Some(format!(
+        "everything was settled up to {settled}, but the slot starts at {position}: what was \
+         committed in between is not sent"
+    ))
+}

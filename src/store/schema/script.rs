@@ -1,0 +1,146 @@
+//! The SQL of an installation: files with psql's variables, and their values put in.
+
+use std::fmt::Write as _;
+
+use postgres_protocol::escape::{escape_identifier, escape_literal};
+
+use super::{Action, Step};
+
+/// Number and text of each migration, in order. They only ever go forward.
+pub const MIGRATIONS: &[(i32, &str)] = &[(1, include_str!("../../../sql/schema/0001_walhook.sql"))];
+
+macro_rules! functions {
+    ($($name:ident)*) => {
+        &[$(include_str!(concat!("../../../sql/functions/", stringify!($name), ".sql"))),*]
+    };
+}
+
+const FUNCTIONS: &[&str] = functions! { assert_owner delivery_floor drop_partitions emit make_partitions set_user take_slot };
+const VIEWS: &str = include_str!("../../../sql/views.sql");
+pub(super) const GRANTS: &str = include_str!("../../../sql/grants.sql");
+
+macro_rules! templates {
+    ($($constant:ident = $name:literal;)*) => {
+        $(pub(super) const $constant: &str =
+            include_str!(concat!("../../../sql/install/", $name, ".sql"));)*
+    };
+}
+
+templates! {
+    ADOPT_SLOT = "adopt_slot";
+    ADVANCE_SLOT = "advance_slot";
+    CREATE_PUBLICATION = "create_publication";
+    CREATE_SCHEMA = "create_schema";
+    CREATE_SLOT = "create_slot";
+    DROP_SLOT = "drop_slot";
+    DROP_VIEWS = "drop_views";
+    IDENTITY_FULL = "identity_full";
+    MAKE_PARTITIONS = "make_partitions";
+    PUBLISH_TABLE = "publish_table";
+    PUBLISH_VIA_ROOT = "publish_via_root";
+    RAISE_GAP = "raise_gap";
+    RECORD_MIGRATION = "record_migration";
+    ROLES = "roles";
+    SETTINGS = "settings";
+}
+
+/// Locks of the application's tables are not waited for any longer: whoever waits for one makes
+/// everybody behind it wait too.
+pub(super) const BEGIN: &str = "begin;\nset local lock_timeout = '3s';\n";
+
+/// Functions and views, as this version has them.
+pub(super) fn definitions() -> String {
+    let mut sql = FUNCTIONS.concat();
+    sql.push_str(VIEWS);
+    sql
+}
+
+/// Puts values into the variables of `template`: `:"name"` becomes an identifier, `:'name'` a
+/// literal, `:name` the value as it stands. What is no variable of `values` stays.
+pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut sql = String::with_capacity(template.len() + 64);
+    let mut rest = template;
+    while let Some(at) = rest.find(':') {
+        let (before, from_colon) = rest.split_at(at);
+        sql.push_str(before);
+        let (text, used) = variable(from_colon, values).unwrap_or_else(|| (":".to_owned(), 1));
+        sql.push_str(&text);
+        rest = &from_colon[used..];
+    }
+    sql.push_str(rest);
+    sql
+}
+
+/// The value of the variable that `text` begins with, and how long its name is in the text.
+fn variable(text: &str, values: &[(&str, &str)]) -> Option<(String, usize)> {
+    let after = &text[1..];
+    values.iter().find_map(|(name, value)| {
+        let length = name.len();
+        for (quote, escape) in [
+            ('"', escape_identifier as fn(&str) -> String),
+            ('\'', |value| escape_literal(value).trim_start().to_owned()),
+        ] {
+            let inside = after.strip_prefix(quote).and_then(|inside| inside.strip_prefix(name));
+            if inside.is_some_and(|behind| behind.starts_with(quote)) {
+                return Some((escape(value), length + 3));
+            }
+        }
+        let behind = after.strip_prefix(name)?;
+        let ends = !behind.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        ends.then(|| ((*value).to_owned(), length + 1))
+    })
+}
+
+/// The steps as a script for psql.
+pub fn print(steps: &[Step]) -> String {
+    let mut script = String::new();
+    for Step { subject, action, .. } in steps {
+        // Writing to a string cannot fail.
+        let _ = match action {
+            Action::Already(what) => writeln!(script, "-- {subject}: {what}"),
+            Action::Refuse { why, fix } => {
+                let fix = fix.replace('\n', "\n--   ");
+                writeln!(script, "-- {subject}: not done, {why}\n--   {fix}")
+            }
+            Action::Run(run) if run.is_alone => {
+                writeln!(script, "-- {subject}: {}\n{}", run.done, run.sql.trim_end())
+            }
+            Action::Run(run) => {
+                let sql = run.sql.trim_end();
+                writeln!(script, "-- {subject}: {}\n{BEGIN}{sql}\ncommit;", run.done)
+            }
+        };
+        script.push('\n');
+    }
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_quoted_as_their_variable_asks() {
+        let values =
+            [("slot", "o'clock"), ("table", "\"a\".\"b\""), ("publication", "Odd \"one\"")];
+        for (template, wanted) in [
+            (":'slot'", "'o''clock'"),
+            ("x :\"publication\";", "x \"Odd \"\"one\"\"\";"),
+            ("table only :table;", "table only \"a\".\"b\";"),
+            ("'a'::text :slots ::table_x", "'a'::text :slots ::table_x"),
+        ] {
+            assert_eq!(fill(template, &values), wanted);
+        }
+    }
+
+    #[test]
+    fn a_value_is_never_read_as_a_variable() {
+        assert_eq!(fill(":'a'", &[("a", ":'b'"), ("b", "x")]), "':''b'''");
+    }
+
+    #[test]
+    fn migrations_are_numbered_without_a_hole() {
+        let numbers: Vec<i32> = MIGRATIONS.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, (1..=MIGRATIONS.len() as i32).collect::<Vec<_>>());
+    }
+}
