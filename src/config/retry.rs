@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(schedule(5, MINUTE, 2.0, 10 * MINUTE), seconds(&[60, 120, 240, 480, 600]));
         assert_eq!(schedule(3, MINUTE, 1.0, DAY), seconds(&[60, 60, 60]));
         assert_eq!(schedule(2, DAY, 2.0, MINUTE), seconds(&[60, 60]));
-        assert_eq!(schedule(0, MINUTE, 2.0, DAY), []);
+        assert_eq!(schedule(0, MINUTE, 2.0, DAY), [Duration::ZERO; 0]);
     }
 
     #[test]
