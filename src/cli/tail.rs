@@ -34,7 +34,7 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Result<(), Failure> {
     let dsn = Dsn::parse(config.database.url.expose());
     let following = Following {
         dsn: dsn.map_err(|error| Failure::configuration("database.url", error))?,
-        slot: config.database.slot.clone(),
+        slot: config.database.slot,
         endpoint: flags.endpoint.clone(),
         event_type: flags.event_type.clone(),
     };
@@ -52,7 +52,10 @@ pub(super) fn run(common: &Common, flags: &Flags) -> Result<(), Failure> {
         let following = tail::follow(&following, shutdown, &mut show);
         tokio::select! {
             ended = following => ended.map_err(Failure::failed),
-            () = stop => Ok(trigger.stop()),
+            () = stop => {
+                trigger.stop();
+                Ok(())
+            }
         }
     })?;
     broken.map_or(Ok(()), |error| Err(Output::from(error).into()))

@@ -11,13 +11,53 @@ macro_rules! statements {
 }
 
 statements! {
-    assert_owner backlog_page cancel_pending copy_attempts drop_partitions due_page
-    endpoint_state endpoint_states good_columns insert_checkpoint keep_good_columns
-    latest_checkpoint load_endpoint make_partitions next_due park pending_counts raise_alert
-    release_held release_in_flight remove_endpoints relation_oid reschedule settle
-    settled_beyond slot_state take_slot trim_checkpoints
-
-    captured_tables init_lock installed_version peek_slot publication_state published_tables
-    server_settings server_state slot_facts status_alert status_endpoints status_slot
-    table_columns tail_cursor tail_page try_init_lock waiting_deliveries
+    assert_owner
+    backlog_page
+    blocked_run
+    cancel_pending
+    captured_tables
+    catalog_relations
+    catalog_types
+    copy_attempts
+    drop_partitions
+    due_page
+    endpoint_state
+    endpoint_states
+    good_columns
+    init_lock
+    insert_checkpoint
+    installed_version
+    keep_good_columns
+    latest_checkpoint
+    load_endpoint
+    make_partitions
+    next_due
+    park
+    peek_slot
+    pending_counts
+    publication_state
+    published_tables
+    raise_alert
+    relation_oid
+    release_held
+    release_in_flight
+    remove_endpoints
+    reschedule
+    server_settings
+    server_state
+    settle
+    settled_beyond
+    slot_facts
+    slot_state
+    status_alert
+    status_endpoints
+    status_slot
+    stuck_keys
+    table_columns
+    tail_cursor
+    tail_page
+    take_slot
+    trim_checkpoints
+    try_init_lock
+    waiting_deliveries
 }
