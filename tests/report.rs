@@ -72,7 +72,7 @@ async fn each_attempt_is_shown_once_even_if_an_older_one_is_logged_later() {
     slow.client.batch_execute("commit").await.expect("a commit");
     database.execute(&attempt('a', 4, 0, "success")).await;
     assert_eq!(shown(&session, &database.name, &mut cursor).await, [2, 4]);
-    assert_eq!(shown(&session, &database.name, &mut cursor).await, []);
+    assert!(shown(&session, &database.name, &mut cursor).await.is_empty());
 }
 
 #[tokio::test]
