@@ -21,9 +21,9 @@ use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::sleep;
 
 use crate::admin::receiver::{self, Received, Settings};
-use crate::config::Faults;
-use crate::daemon::DaemonError;
+use crate::config::{Config, Faults};
 use crate::secret::Secret;
+use crate::shutdown::Shutdown;
 use crate::store::StoreError;
 use crate::{shutdown, sign};
 pub use act::ShopError;
@@ -72,7 +72,7 @@ pub enum DemoError {
     NotInstalled(String),
     /// The daemon ended.
     #[error("the daemon ended")]
-    Daemon(#[source] Box<DaemonError>),
+    Daemon(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The daemon ended without being told to and without an error.
     #[error("the daemon stopped by itself")]
     Stopped,
@@ -95,14 +95,21 @@ pub enum DemoError {
 }
 
 /// Runs the demo until `stop`, or as long as `options` say, and tells its story on `out`.
+/// `daemon` is what `walhook run` runs.
 ///
 /// # Errors
 /// When a part cannot be started, or a delivery that the shop caused did not arrive verified.
-pub async fn run(
+pub async fn run<D, F, E>(
     options: Options,
     out: impl Write,
     stop: impl Future<Output = ()>,
-) -> Result<Tally, DemoError> {
+    daemon: D,
+) -> Result<Tally, DemoError>
+where
+    D: FnOnce(Config, Shutdown) -> F + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send,
+    E: std::error::Error + Send + Sync + 'static,
+{
     let mut printer = Printer::new(out);
     printer.opening()?;
     let mut stop = std::pin::pin!(stop);
@@ -116,7 +123,7 @@ pub async fn run(
     let shop = Shop::open(&cluster.url("postgres"), &url).await?;
     let secret = sign::generate_secret()?;
     let (receiver_url, reports, closer) = open_receiver(&secret).await?;
-    let engine = Engine::start(&url, &receiver_url, &secret).await?;
+    let engine = Engine::start(&url, &receiver_url, &secret, daemon).await?;
     let server = shop.server_version().await?;
     let config = engine.config.display().to_string();
     printer.scene(&Scene {
