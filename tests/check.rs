@@ -269,6 +269,28 @@ redact_fields = { "store.Order" = { "profile.email" = "***", "status.x" = "***" 
 }
 
 #[tokio::test]
+async fn a_role_that_may_not_write_the_log_is_told_whose_it_is() {
+    let (database, config) = in_order().await;
+    let clerk = format!("clerk_{}", database.name);
+    database.execute(&format!("create role {clerk} login replication")).await;
+    let url = database.url.replace("//postgres@", &format!("//{clerk}@"));
+    let found = errors(&check::check(&configured_at(&url, &config.database.slot, MODELS)).await);
+    let wanted = "schema walhook: let database.url name postgres, or a member of it";
+    assert_eq!(found, [wanted]);
+}
+
+#[tokio::test]
+async fn certificates_that_cannot_be_read_are_faults_of_the_configuration() {
+    let (database, _) = in_order().await;
+    let rest = format!(
+        "{MODELS}\n[[endpoints]]\nname = \"crm\"\nurl = \"https://127.0.0.1/\"\n\
+         tls = {{ ca_file = \"/nowhere/ca.pem\" }}"
+    );
+    let found = refusals(&check::check(&configured(&database, &rest)).await);
+    assert!(found.iter().any(|found| found.starts_with("endpoints[0].tls: ")), "{found:#?}");
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_answer_is_one_fault() {
     let config = configured_at("postgres://nobody@127.0.0.1:1/nothing", "walhook", MODELS);
     let report = check::check(&config).await;

@@ -35,6 +35,7 @@ statements! {
     park
     peek_slot
     pending_counts
+    publication_members
     publication_state
     published_tables
     raise_alert

@@ -3,7 +3,7 @@
 use super::Report;
 use super::facts::{Facts, Labelled};
 use super::publication::quoted;
-use crate::config::{Tables, written_key};
+use crate::config::{Severity, Tables, written_key};
 
 /// A model or list that names what cannot be captured is a fault of the configuration.
 pub(super) fn exist(facts: &Facts<'_>, report: &mut Report) {
@@ -35,6 +35,21 @@ fn key_of_listed(facts: &Facts<'_>, schema: &str, name: &str) -> String {
         || "database.tables".to_owned(),
         |position| format!("database.tables[{position}]"),
     )
+}
+
+/// A schema of which nothing is captured was probably meant to be another.
+pub(super) fn fill_schemas(facts: &Facts<'_>, report: &mut Report) {
+    for (at, listed) in facts.config.database.tables.iter().enumerate() {
+        let Tables::Schema(schema) = listed else { continue };
+        if facts.observed.tables.iter().any(|table| table.schema == *schema) {
+            continue;
+        }
+        let key = format!("database.tables[{at}]");
+        let problem = format!("there is no schema {schema}, or it has no tables");
+        let mut fault = facts.config.places.fault_at(&key, problem, "correct or remove it");
+        fault.severity = Severity::Warning;
+        report.configuration.push(fault);
+    }
 }
 
 pub(super) fn are_published(facts: &Facts<'_>, report: &mut Report) {

@@ -73,6 +73,8 @@ pub struct Run {
     pub sql: String,
     /// Tried in place of `sql` when PostgreSQL refuses to replace a view of another shape.
     pub rebuild: Option<String>,
+    /// Keeps what is there as it should be, and is not worth being called done.
+    pub is_upkeep: bool,
     /// Waits for transactions and must not stand in one: making a slot.
     pub is_alone: bool,
 }
