@@ -57,7 +57,7 @@ impl Site {
         command.args(arguments).arg("--config").arg(self.config());
         command.args(["--log-format", "json"]);
         command.envs(self.variables.iter().cloned());
-        command.env("RUST_LOG", "debug").current_dir(self.home.path());
+        command.env("RUST_LOG", "info,walhook=debug").current_dir(self.home.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
         command
