@@ -1,5 +1,5 @@
--- backlog_page: ready deliveries of endpoint $1 after position ($2, $3), in order:
--- at most $4 rows, and no more than the first row beyond $5 bytes.
+-- backlog_page: ready deliveries of endpoint $1 after position ($2, $3), in order, but for those
+-- in memory ($6): at most $4 rows, and no more than the first row beyond $5 bytes.
 select p.delivery_id, p.commit_lsn, p.ordinal, p.event_id, p.event_type, p.committed_at,
        p.key_hash, p.former_key_hash, p.shape, p.attempts, p.charged, p.version, b.body
 from   (
@@ -11,6 +11,7 @@ from   (
                       where  endpoint_id = $1
                       and    state = 'ready'
                       and    (commit_lsn, ordinal) > ($2, $3)
+                      and    delivery_id <> all ($6)
                       order  by commit_lsn, ordinal
                       limit  $4
                   ) as q

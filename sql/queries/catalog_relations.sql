@@ -1,7 +1,5 @@
 -- catalog_relations: what pgoutput does not tell of tables. Tables that are gone have no row.
 -- $1 oid[]: the tables.
--- pg_inherits is read directly because pg_partition_tree() locks every partition, and would wait
--- behind a migration that holds one.
 select
     class.oid,
     array(
@@ -22,21 +20,6 @@ select
         from   pg_catalog.pg_index as index,
                unnest(index.indkey::pg_catalog.int2[]) with ordinality as key (number, place)
         where  index.indrelid = class.oid and index.indisprimary and key.place <= index.indnkeyatts
-    ) as primary_key,
-    exists (
-        with recursive descendant (oid) as (
-            select inherits.inhrelid
-            from   pg_catalog.pg_inherits as inherits
-            where  inherits.inhparent = class.oid and class.relkind = 'p'
-            union all
-            select inherits.inhrelid
-            from   descendant
-            join   pg_catalog.pg_inherits as inherits on inherits.inhparent = descendant.oid
-        )
-        select
-        from   descendant
-        join   pg_catalog.pg_class as leaf on leaf.oid = descendant.oid
-        where  leaf.relkind = 'r' and leaf.relreplident <> 'f'
-    ) as has_partition_without_old_rows
+    ) as primary_key
 from  pg_catalog.pg_class as class
 where class.oid = any ($1)

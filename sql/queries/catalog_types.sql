@@ -3,7 +3,7 @@
 -- $1 oid[]: the types.
 -- An array is what array_out writes: pg_type.typelem alone also stands in point, name and others.
 with recursive reachable (oid) as (
-    select unnest($1)
+    select unnest($1::pg_catalog.oid[])
     union
     select case type.typtype when 'd' then type.typbasetype else type.typelem end
     from   reachable

@@ -6,11 +6,10 @@ select current_setting('server_version_num')::int4                    as version
        pg_is_in_recovery()                                            as is_standby,
        current_setting('wal_level')                                   as wal_level,
        (select system_identifier::text from pg_control_system())      as system_identifier,
-       -- pg_control_checkpoint() would tell the timeline of the last checkpoint, which may be older.
        case
-           when pg_is_in_recovery() then 0
-           else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int4
-       end                                                            as timeline,
+           when pg_is_in_recovery() then pg_last_wal_replay_lsn()
+           else pg_current_wal_lsn()
+       end                                                            as wal_position,
        to_regnamespace('walhook') is not null                         as has_schema,
        to_regclass('walhook.migration') is not null                   as has_migrations,
        (

@@ -192,9 +192,10 @@ create table walhook.pending (
 );
 create index pending_backlog_idx on walhook.pending (endpoint_id, commit_lsn, ordinal) where state = 'ready';
 create index pending_due_idx on walhook.pending (endpoint_id, next_at) where state = 'retry';
-create index pending_blocked_idx on walhook.pending (endpoint_id, key_hash, commit_lsn, ordinal) where state = 'blocked';
+create index pending_blocked_idx on walhook.pending (endpoint_id, key_hash, commit_lsn, ordinal)
+    where state = 'blocked' or state = 'retry';
 create index pending_former_blocked_idx on walhook.pending (endpoint_id, former_key_hash, commit_lsn, ordinal)
-    where state = 'blocked' and former_key_hash <> key_hash;
+    where (state = 'blocked' or state = 'retry') and former_key_hash <> key_hash;
 create index pending_event_idx on walhook.pending (event_id);
 comment on table walhook.pending is 'Deliveries that could not be sent at once: retries, held events, and what a slow endpoint left behind.';
 comment on column walhook.pending.delivery_id is 'The delivery.';

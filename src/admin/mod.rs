@@ -2,6 +2,8 @@
 
 pub mod init;
 pub mod installation;
+pub mod ops;
 pub mod pretty;
 pub mod receiver;
+mod server;
 pub mod verdict;

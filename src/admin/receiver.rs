@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -58,6 +58,8 @@ pub struct Received {
     pub verdict: Verdict,
     /// What it is answered.
     pub answer: StatusCode,
+    /// When it had arrived whole.
+    pub at: Instant,
 }
 
 impl Received {
@@ -164,6 +166,7 @@ impl Desk {
             Ok(Err(_)) => return response(StatusCode::BAD_REQUEST),
             Err(_) => return response(StatusCode::REQUEST_TIMEOUT),
         };
+        let at = Instant::now();
         let now = jiff::Timestamp::now().as_second();
         let verdict = self.judge.judge(&parts.headers, &body, now);
         let answer = self.settings.status.unwrap_or(match verdict {
@@ -178,6 +181,7 @@ impl Desk {
             body,
             verdict,
             answer,
+            at,
         };
         // Nobody reads any more: the sender is answered all the same.
         let _ = self.sink.send(received).await;

@@ -16,6 +16,7 @@
 //! would.
 
 mod error;
+mod leaves;
 mod logical;
 mod relations;
 mod row;
@@ -170,7 +171,7 @@ impl Capture {
     fn change(&mut self, relation: u32, row: Row) -> Result<Captured, CaptureError> {
         let open = self.open.as_mut();
         let open = open.ok_or(CaptureError::OutsideTransaction { what: "a change" })?;
-        match self.relations.look_up(relation)? {
+        match self.relations.of_row(relation)? {
             Lookup::Known(known) => {
                 let row = row::known_row(&known, row)?;
                 Ok(Captured::Change(open.change(known.table, row)))
@@ -189,15 +190,10 @@ impl Capture {
     fn truncate(&mut self, relations: Vec<u32>) -> Result<Captured, CaptureError> {
         let open = self.open.as_mut();
         let open = open.ok_or(CaptureError::OutsideTransaction { what: "a truncate" })?;
-        let mut lookups = Vec::with_capacity(relations.len());
-        for relation in &relations {
-            match self.relations.look_up(*relation)? {
-                Lookup::Unanswered => {
-                    let question = self.relations.question(&relations);
-                    return Ok(self.ask(question, Waiting::Truncate { relations }));
-                }
-                lookup => lookups.push(lookup),
-            }
+        let lookups = self.relations.of_truncate(&relations)?;
+        if lookups.iter().any(|lookup| matches!(lookup, Lookup::Unanswered)) {
+            let question = self.relations.question(&relations);
+            return Ok(self.ask(question, Waiting::Truncate { relations }));
         }
         let changes = lookups.into_iter().filter_map(|lookup| match lookup {
             Lookup::Known(known) => Some(open.change(known.table, Row::Truncate)),
@@ -251,3 +247,6 @@ impl Capture {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

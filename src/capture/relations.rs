@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::CaptureError;
+use super::leaves::Leaves;
 use super::types::Types;
 use crate::change::{Column, ReplicaIdentity, Table};
 use crate::decode::Relation;
@@ -17,6 +18,7 @@ const OWN_SCHEMA: &str = "walhook";
 #[derive(Debug, Default)]
 pub(super) struct Relations {
     entries: HashMap<u32, Entry>,
+    leaves: Leaves,
     types: Types,
 }
 
@@ -36,8 +38,7 @@ enum Entry {
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) table: Arc<Table>,
-    /// Old rows that claim to be whole may be just keys with nulls around: the table is
-    /// partitioned with identity FULL, but rows are logged as their partition's identity says.
+    /// Old rows that claim to be whole may be keys with nulls around them: see [`Leaves`].
     pub(super) has_partial_old_rows: bool,
 }
 
@@ -55,6 +56,7 @@ pub(super) enum Lookup {
 impl Relations {
     /// Takes a description. It holds from here on, until the next one of the same table.
     pub(super) fn announce(&mut self, relation: Relation) {
+        self.leaves.describe(&relation);
         let former = match self.entries.remove(&relation.oid) {
             Some(Entry::Known(known) | Entry::Former(known)) => Some(known),
             Some(Entry::Announced { former, .. }) => former,
@@ -68,13 +70,16 @@ impl Relations {
         self.entries.insert(oid, entry);
     }
 
-    pub(super) fn look_up(&self, oid: u32) -> Result<Lookup, CaptureError> {
-        match self.entries.get(&oid) {
-            Some(Entry::Known(known)) => Ok(Lookup::Known(known.clone())),
-            Some(Entry::Announced { .. }) => Ok(Lookup::Unanswered),
-            Some(Entry::Own) => Ok(Lookup::Own),
-            Some(Entry::Former(_)) | None => Err(CaptureError::UnknownRelation { oid }),
-        }
+    /// The table of a row's change.
+    pub(super) fn of_row(&mut self, oid: u32) -> Result<Lookup, CaptureError> {
+        self.leaves.end_run_with_change(oid);
+        self.look_up(oid)
+    }
+
+    /// The tables of a truncate, in its order.
+    pub(super) fn of_truncate(&mut self, oids: &[u32]) -> Result<Vec<Lookup>, CaptureError> {
+        self.leaves.end_run();
+        oids.iter().map(|oid| self.look_up(*oid)).collect()
     }
 
     /// What to ask the catalog before changes of `oids` can be understood.
@@ -100,22 +105,23 @@ impl Relations {
                 continue;
             };
             let facts = answer.relations.iter().find(|facts| facts.oid == *oid).unwrap_or(&gone);
-            let table = table(relation, facts, &self.types);
-            let has_partial_old_rows = has_partial_old_rows(relation, facts);
+            let has_partial_old_rows = self.leaves.has_partial_old_rows(*oid);
+            let mut table = table(relation, facts, &self.types);
+            if has_partial_old_rows && table.identity == ReplicaIdentity::Full {
+                lower_identity(&mut table);
+            }
             let table = match former {
                 // Whoever keeps a plan for the table need not make a new one.
                 Some(former) if *former.table == table => Arc::clone(&former.table),
                 _ => Arc::new(table),
             };
-            if has_partial_old_rows && !former.as_ref().is_some_and(|f| f.has_partial_old_rows) {
-                warn_of_partial_old_rows(&table);
-            }
             self.entries.insert(*oid, Entry::Known(Known { table, has_partial_old_rows }));
         }
     }
 
     /// A new session describes every table again before its first change.
     pub(super) fn forget_session(&mut self) {
+        self.leaves = Leaves::default();
         let entries = std::mem::take(&mut self.entries).into_iter();
         self.entries = entries
             .filter_map(|(oid, entry)| match entry {
@@ -125,27 +131,19 @@ impl Relations {
             })
             .collect();
     }
-}
 
-fn has_partial_old_rows(relation: &Relation, facts: &RelationFacts) -> bool {
-    relation.identity == ReplicaIdentity::Full && facts.has_partition_without_old_rows
-}
-
-fn warn_of_partial_old_rows(table: &Table) {
-    tracing::warn!(
-        schema = table.schema,
-        table = table.name,
-        "old values are unknown: the table has replica identity full, but not all of its \
-         partitions have; alter table … replica identity full is needed for each"
-    );
+    fn look_up(&self, oid: u32) -> Result<Lookup, CaptureError> {
+        match self.entries.get(&oid) {
+            Some(Entry::Known(known)) => Ok(Lookup::Known(known.clone())),
+            Some(Entry::Announced { .. }) => Ok(Lookup::Unanswered),
+            Some(Entry::Own) => Ok(Lookup::Own),
+            Some(Entry::Former(_)) | None => Err(CaptureError::UnknownRelation { oid }),
+        }
+    }
 }
 
 /// The table as the WAL described it, with what only the catalog knows.
 fn table(relation: &Relation, facts: &RelationFacts, types: &Types) -> Table {
-    let identity = match relation.identity {
-        ReplicaIdentity::Full if facts.has_partition_without_old_rows => ReplicaIdentity::Default,
-        identity => identity,
-    };
     // Under DEFAULT the WAL itself tells the primary key, as it was then.
     let has_key_from_wal = relation.identity == ReplicaIdentity::Default
         && relation.columns.iter().any(|column| column.in_identity);
@@ -156,18 +154,27 @@ fn table(relation: &Relation, facts: &RelationFacts, types: &Types) -> Table {
             true => column.in_identity,
             false => facts.primary_key.contains(&attnum),
         };
-        let in_identity = match identity == relation.identity {
-            true => column.in_identity,
-            false => in_primary_key,
-        };
-        let kind = types.kind(column.type_oid);
-        Column { name: column.name.clone(), attnum, kind, in_identity, in_primary_key }
+        Column {
+            name: column.name.clone(),
+            attnum,
+            kind: types.kind(column.type_oid),
+            in_identity: column.in_identity,
+            in_primary_key,
+        }
     });
     Table {
         oid: relation.oid,
         schema: relation.schema.clone(),
         name: relation.name.clone(),
-        identity,
+        identity: relation.identity,
         columns: columns.collect(),
+    }
+}
+
+/// Not every old row is whole: promise no more than keys.
+fn lower_identity(table: &mut Table) {
+    table.identity = ReplicaIdentity::Default;
+    for column in &mut table.columns {
+        column.in_identity = column.in_primary_key;
     }
 }

@@ -6,6 +6,8 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::flags;
+use super::run::stop_signal;
+use crate::demo::{self, Options};
 
 /// Flags of `walhook demo`.
 #[derive(Debug, Args)]
@@ -18,7 +20,13 @@ pub(super) struct Flags {
     events: Option<u64>,
 }
 
-/// Runs the demo until Ctrl-C or as long as the flags say.
-pub(super) fn run(_flags: &Flags) -> Result<(), Failure> {
-    Err(Failure::failed("this build has no demo yet"))
+/// Runs the demo until Ctrl-C or as long as the flags say; fails unless every expected delivery
+/// arrived and verified.
+pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
+    let options = Options { exit_after: flags.exit_after, events: flags.events };
+    super::block_on(async {
+        let stop = stop_signal().map_err(Failure::failed)?;
+        let told = demo::run(options, anstream::stdout(), stop).await;
+        told.map(|_| ()).map_err(Failure::failed)
+    })
 }

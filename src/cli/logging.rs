@@ -9,11 +9,11 @@ use tracing_subscriber::filter::ParseError;
 use super::failure::Failure;
 use super::flags::LogFormat;
 
-/// Starts logging; what was logged before is lost.
-pub(super) fn start(format: LogFormat) -> Result<(), Failure> {
+/// Starts logging, at `level` unless `RUST_LOG` says otherwise; what was logged before is lost.
+pub(super) fn start(format: LogFormat, level: &str) -> Result<(), Failure> {
     let filter = match env::var(EnvFilter::DEFAULT_ENV) {
         Ok(directives) => EnvFilter::try_new(directives).map_err(refuse)?,
-        Err(_) => EnvFilter::new("info"),
+        Err(_) => EnvFilter::new(level),
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -61,7 +61,9 @@ enum Command {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     let CommandLine { common, command } =
         CommandLine::try_parse_from(arguments).map_err(Failure::Usage)?;
-    logging::start(common.log_format)?;
+    // The demo tells its own story; the daemon in it speaks up only if something is wrong.
+    let level = if matches!(command, Command::Demo(_)) { "warn" } else { "info" };
+    logging::start(common.log_format, level)?;
     let done = match command {
         Command::Demo(flags) => demo::run(&flags),
         Command::Init(flags) => init::run(&common, &flags),

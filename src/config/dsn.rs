@@ -4,10 +4,11 @@
 mod certificate;
 mod keywords;
 mod passfile;
+mod resolve;
 mod syntax;
 mod tls;
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::secret::Secret;
 pub use certificate::end_point_hash;
 use keywords::Values;
 use passfile::Passfile;
+use resolve::{CHANNEL_BINDINGS, TARGET_SESSIONS, TLS_VERSIONS};
 
 /// libpq waits for ever by default; a daemon must not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -206,25 +208,26 @@ impl Dsn {
         let user = user.ok_or(DsnError::NoUser)?;
         let dbname = values.get("dbname").unwrap_or(&user).to_owned();
         let name = values.get("application_name").or(values.get("fallback_application_name"));
-        let (sslmode, sslrootcert) = tls_trust(&values, home)?;
+        let (sslmode, sslrootcert) = resolve::tls_trust(&values, home)?;
         let mut dsn = Self {
-            hosts: hosts(&values)?,
+            hosts: resolve::hosts(&values)?,
             user,
             dbname,
             sslmode,
             sslrootcert,
-            sslcert: file(&values, "sslcert", home, "postgresql.crt"),
-            sslkey: file(&values, "sslkey", home, "postgresql.key"),
+            sslcert: resolve::file(&values, "sslcert", home, "postgresql.crt"),
+            sslkey: resolve::file(&values, "sslkey", home, "postgresql.key"),
             sslsni: values.choice("sslsni", &[("1", true), ("0", false)])?.unwrap_or(true),
             tls13_only: values.choice("ssl_min_protocol_version", TLS_VERSIONS)?.unwrap_or(false),
             channel_binding: values
                 .choice("channel_binding", CHANNEL_BINDINGS)?
                 .unwrap_or(ChannelBinding::Prefer),
-            connect_timeout: seconds(&values, "connect_timeout")?.unwrap_or(CONNECT_TIMEOUT),
+            connect_timeout: resolve::seconds(&values, "connect_timeout")?
+                .unwrap_or(CONNECT_TIMEOUT),
             application_name: name.unwrap_or("walhook").to_owned(),
             options: values.get("options").map(str::to_owned),
-            keepalives: keepalives(&values)?,
-            tcp_user_timeout: tcp_user_timeout(&values)?,
+            keepalives: resolve::keepalives(&values)?,
+            tcp_user_timeout: resolve::tcp_user_timeout(&values)?,
             target_session: values
                 .choice("target_session_attrs", TARGET_SESSIONS)?
                 .unwrap_or(TargetSession::Any),
@@ -238,13 +241,7 @@ impl Dsn {
     pub fn redacted(&self) -> String {
         let mut text = format!("postgres://{}@", self.user);
         for (at, host) in self.hosts.iter().enumerate() {
-            let comma = if at == 0 { "" } else { "," };
-            let _ = match &host.target {
-                Target::Socket(directory) => write!(text, "{comma}[{}]", directory.display()),
-                Target::Tcp { name, .. } if name.contains(':') => write!(text, "{comma}[{name}]"),
-                Target::Tcp { name, .. } => write!(text, "{comma}{name}"),
-            };
-            let _ = write!(text, ":{}", host.port);
+            let _ = write!(text, "{}{host}", if at == 0 { "" } else { "," });
         }
         let _ = write!(text, "/{}", self.dbname);
         text
@@ -317,13 +314,23 @@ impl Dsn {
         let passfile = Passfile::read(&path);
         for host in &mut self.hosts {
             let name = match &host.target {
-                Target::Socket(directory) if is_default_socket(directory) => "localhost",
+                Target::Socket(directory) if resolve::is_default_socket(directory) => "localhost",
                 Target::Socket(directory) => &directory.to_string_lossy(),
                 Target::Tcp { name, .. } => name,
             };
             host.password = passfile.password(name, host.port, &self.dbname, &self.user);
         }
         self.passfile_fault = passfile.fault;
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            Target::Socket(directory) => write!(f, "[{}]:{}", directory.display(), self.port),
+            Target::Tcp { name, .. } if name.contains(':') => write!(f, "[{name}]:{}", self.port),
+            Target::Tcp { name, .. } => write!(f, "{name}:{}", self.port),
+        }
     }
 }
 
@@ -335,168 +342,6 @@ impl Host {
             Target::Tcp { name, address } => address.or_else(|| name.parse().ok()),
         }
     }
-}
-
-const CHANNEL_BINDINGS: &[(&str, ChannelBinding)] = &[
-    ("disable", ChannelBinding::Disable),
-    ("prefer", ChannelBinding::Prefer),
-    ("require", ChannelBinding::Require),
-];
-
-const SSL_MODES: &[(&str, SslMode)] = &[
-    ("disable", SslMode::Disable),
-    ("allow", SslMode::Allow),
-    ("prefer", SslMode::Prefer),
-    ("require", SslMode::Require),
-    ("verify-ca", SslMode::VerifyCa),
-    ("verify-full", SslMode::VerifyFull),
-];
-
-/// Older versions are accepted as a minimum since what follows is never below TLS 1.2.
-const TLS_VERSIONS: &[(&str, bool)] =
-    &[("TLSv1", false), ("TLSv1.1", false), ("TLSv1.2", false), ("TLSv1.3", true)];
-
-const TARGET_SESSIONS: &[(&str, TargetSession)] = &[
-    ("any", TargetSession::Any),
-    ("read-write", TargetSession::ReadWrite),
-    ("primary", TargetSession::Primary),
-];
-
-/// `sslmode` and the roots it is to trust. With roots, `require` checks the chain: libpq's rule,
-/// kept there for old configurations and safer than forgetting it here.
-fn tls_trust(values: &Values, home: Option<&Path>) -> Result<(SslMode, RootCert), DsnError> {
-    let mode = values.choice("sslmode", SSL_MODES)?;
-    let roots = match values.get("sslrootcert") {
-        Some("system") => RootCert::System,
-        Some(path) => RootCert::File(PathBuf::from(path)),
-        None => {
-            file(values, "sslrootcert", home, "root.crt").map_or(RootCert::None, RootCert::File)
-        }
-    };
-    let default = if roots == RootCert::System { SslMode::VerifyFull } else { SslMode::Prefer };
-    let mode = match mode.unwrap_or(default) {
-        SslMode::VerifyFull => SslMode::VerifyFull,
-        _ if roots == RootCert::System => return Err(DsnError::WeakSystemRoots),
-        SslMode::Require if roots != RootCert::None => SslMode::VerifyCa,
-        mode => mode,
-    };
-    match (mode, &roots) {
-        (SslMode::VerifyCa, RootCert::None) => Err(DsnError::NoRoots { mode: "verify-ca" }),
-        (SslMode::VerifyFull, RootCert::None) => Err(DsnError::NoRoots { mode: "verify-full" }),
-        _ => Ok((mode, roots)),
-    }
-}
-
-/// The file given for `keyword`, else libpq's in `~/.postgresql`, if it is there.
-fn file(values: &Values, keyword: &str, home: Option<&Path>, default: &str) -> Option<PathBuf> {
-    values.get(keyword).map(PathBuf::from).or_else(|| {
-        let path = home?.join(".postgresql").join(default);
-        path.is_file().then_some(path)
-    })
-}
-
-fn hosts(values: &Values) -> Result<Vec<Host>, DsnError> {
-    let list = |keyword| values.get(keyword).map(|text| text.split(',').collect::<Vec<_>>());
-    let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
-    let hosts = addresses.as_ref().or(names.as_ref()).map_or(1, Vec::len);
-    for (keyword, items) in [("host", &names), ("port", &ports)] {
-        let given = items.as_ref().map_or(hosts, Vec::len);
-        if given != hosts && !(keyword == "port" && given == 1) {
-            return Err(DsnError::Count { keyword, given, hosts });
-        }
-    }
-    let item = |items: &Option<Vec<&str>>, at: usize| {
-        let items = items.as_ref()?;
-        let only = items.first().filter(|_| items.len() == 1);
-        only.or_else(|| items.get(at)).map(|item| item.trim().to_owned()).filter(|i| !i.is_empty())
-    };
-    (0..hosts)
-        .map(|at| {
-            let port = port(item(&ports, at).as_deref())?;
-            let target = target(item(&names, at), item(&addresses, at), port)?;
-            Ok(Host { target, port, password: None })
-        })
-        .collect()
-}
-
-fn port(text: Option<&str>) -> Result<u16, DsnError> {
-    let number = text.map_or(Ok(5432), str::parse);
-    number.ok().filter(|port| *port > 0).ok_or_else(|| DsnError::Value {
-        keyword: "port",
-        expected: "a number from 1 to 65535; in a URL, / and : in a password are written %2F, %3A"
-            .to_owned(),
-    })
-}
-
-fn target(name: Option<String>, address: Option<String>, port: u16) -> Result<Target, DsnError> {
-    let bad =
-        |expected: &str| DsnError::Value { keyword: "hostaddr", expected: expected.to_owned() };
-    if let Some(address) = address {
-        let address: IpAddr = address.parse().map_err(|_| bad("an IP address"))?;
-        let name = name.unwrap_or_else(|| address.to_string());
-        return Ok(Target::Tcp { name, address: Some(address) });
-    }
-    match name {
-        Some(name) if name.starts_with('/') => Ok(Target::Socket(PathBuf::from(name))),
-        Some(name) if name.starts_with('@') => {
-            Err(DsnError::Unsupported { keyword: "host", instead: "name the socket's directory" })
-        }
-        Some(name) => Ok(Target::Tcp { name, address: None }),
-        None => Ok(default_target(port)),
-    }
-}
-
-/// Directories that libpq is built to look in, by packager.
-const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
-
-fn is_default_socket(directory: &Path) -> bool {
-    SOCKET_DIRECTORIES.iter().any(|default| directory == Path::new(default))
-}
-
-/// No host at all: libpq takes the one socket directory it was built for. We were built for
-/// none, so we look where a server is.
-fn default_target(port: u16) -> Target {
-    let socket = SOCKET_DIRECTORIES
-        .iter()
-        .map(Path::new)
-        .find(|directory| directory.join(format!(".s.PGSQL.{port}")).exists());
-    match socket {
-        Some(directory) => Target::Socket(directory.to_owned()),
-        None => Target::Tcp { name: "localhost".to_owned(), address: None },
-    }
-}
-
-/// Zero and negative numbers mean "as if not given", as in libpq.
-fn seconds(values: &Values, keyword: &'static str) -> Result<Option<Duration>, DsnError> {
-    let number = values.number(keyword)?.and_then(|number| u64::try_from(number).ok());
-    Ok(number.filter(|number| *number > 0).map(Duration::from_secs))
-}
-
-/// On by default and quicker than the system's two hours.
-fn keepalives(values: &Values) -> Result<Option<Keepalives>, DsnError> {
-    let on = values.number("keepalives")? != Some(0);
-    let keepalives = Keepalives {
-        idle: seconds(values, "keepalives_idle")?.unwrap_or(Duration::from_secs(30)),
-        interval: seconds(values, "keepalives_interval")?.unwrap_or(Duration::from_secs(10)),
-        count: values
-            .number("keepalives_count")?
-            .and_then(|count| u32::try_from(count).ok())
-            .filter(|count| *count > 0)
-            .unwrap_or(3),
-    };
-    Ok(on.then_some(keepalives))
-}
-
-/// Feedback goes out every 10 s, so that a peer which acknowledges none for a minute is gone.
-/// This, and not silence, is the sign: a walsender that skips a huge transaction is silent long.
-fn tcp_user_timeout(values: &Values) -> Result<Option<Duration>, DsnError> {
-    Ok(match values.number("tcp_user_timeout")? {
-        None => Some(Duration::from_secs(60)),
-        Some(milliseconds) => u64::try_from(milliseconds)
-            .ok()
-            .filter(|milliseconds| *milliseconds > 0)
-            .map(Duration::from_millis),
-    })
 }
 
 #[cfg(test)]

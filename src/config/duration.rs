@@ -27,16 +27,28 @@ pub(super) fn text(duration: Duration) -> String {
         )
 }
 
-/// A plain number with the unit it was probably meant in: seconds, or the first that fits.
-pub(super) fn with_unit(number: &str, range: &RangeInclusive<Duration>) -> Option<String> {
-    let plain = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-    plain
-        .then(|| {
-            let mut written =
-                UNITS[1..].iter().chain(&UNITS[..1]).map(|(unit, _)| format!("{number}{unit}"));
-            written.find(|text| parse(text).is_some_and(|duration| range.contains(&duration)))
-        })
-        .flatten()
+/// What `text` was probably meant to be, if that lies in `range`: `30` is in seconds, or in the
+/// first unit that fits; `1.5h`, `5 minutes` and `2 weeks` are what they say.
+pub(super) fn likely(text: &str, range: &RangeInclusive<Duration>) -> Option<String> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let number: f64 = text[..end].parse().ok()?;
+    let units: &[u64] = match text[end..].trim().to_ascii_lowercase().as_str() {
+        "" => &[1000, 86_400_000, 3_600_000, 60_000, 1],
+        unit if unit.starts_with("ms") || unit.starts_with("milli") => &[1],
+        unit if unit.starts_with('s') => &[1000],
+        unit if unit == "m" || unit.starts_with("min") => &[60_000],
+        unit if unit.starts_with('h') => &[3_600_000],
+        unit if unit.starts_with('d') => &[86_400_000],
+        unit if unit.starts_with('w') => &[7 * 86_400_000],
+        _ => &[],
+    };
+    units
+        .iter()
+        .map(|milliseconds| number * *milliseconds as f64)
+        .filter(|milliseconds| milliseconds.fract() == 0.0)
+        .map(|milliseconds| Duration::from_millis(milliseconds as u64))
+        .find(|duration| range.contains(duration))
+        .map(self::text)
 }
 
 #[cfg(test)]
@@ -64,6 +76,26 @@ mod tests {
             "400000000000d",
         ] {
             assert_eq!(parse(given), None, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_likely_meaning_is_found() {
+        let seconds = Duration::ZERO..=Duration::from_secs(3600);
+        let days = Duration::from_secs(86_400)..=Duration::from_secs(3650 * 86_400);
+        for (given, range, wanted) in [
+            ("30", &seconds, Some("30s")),
+            ("90", &days, Some("90d")),
+            ("1.5m", &seconds, Some("90s")),
+            ("5 minutes", &seconds, Some("5m")),
+            ("2 weeks", &days, Some("14d")),
+            ("2 weeks", &seconds, None),
+            ("0.0001s", &seconds, None),
+            ("1e300d", &days, None),
+            ("soon", &seconds, None),
+            ("", &seconds, None),
+        ] {
+            assert_eq!(likely(given, range).as_deref(), wanted, "{given}");
         }
     }
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::reader::{Problem, Table, Value};
+use super::reader::Problem;
+use super::table::Table;
+use super::value::Value;
 use super::{filter, headers, retry, signature, target};
 use crate::endpoint::{
     Auth, Endpoint, EndpointId, Filter, Method, Ordering, Profile, RetryPolicy, TlsFiles,

@@ -70,13 +70,21 @@ pub struct Line {
 }
 
 /// More than anyone reads; the bound keeps a broken 1 MB file from becoming a report of 1 GB.
-const MOST_FAULTS: usize = 200;
+pub(super) const MOST_FAULTS: usize = 200;
 
 impl Faults {
-    pub(super) fn new(mut list: Vec<Fault>) -> Self {
-        let omitted = list.len().saturating_sub(MOST_FAULTS);
-        list.truncate(MOST_FAULTS);
-        Self { list, omitted }
+    /// Keeps the first of `faults`; the rest is counted, not made.
+    pub(super) fn new(faults: impl ExactSizeIterator<Item = Fault>) -> Self {
+        let omitted = faults.len().saturating_sub(MOST_FAULTS);
+        Self { list: faults.take(MOST_FAULTS).collect(), omitted }
+    }
+
+    pub(super) fn one(fault: Fault) -> Self {
+        Self { list: vec![fault], omitted: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
     /// The faults.
@@ -161,4 +169,17 @@ impl Place {
             Self::Variable(name) => Origin::path(format!("environment variable {name}")).into(),
         }
     }
+}
+
+/// A user's word inside a message: escaped and cut.
+pub(super) fn quoted(word: &str) -> String {
+    format!("`{}`", cut(word))
+}
+
+/// The same without quotes around it.
+pub(super) fn cut(word: &str) -> String {
+    const LONGEST: usize = 80;
+    let cut: String = word.chars().take(LONGEST).collect();
+    let more = if cut.len() < word.len() { "…" } else { "" };
+    format!("{}{more}", cut.escape_debug())
 }

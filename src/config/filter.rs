@@ -5,7 +5,9 @@
 //! `*.created`, `*`. In every glob `*` stands for any text, dots included; all else is literal
 //! and case counts.
 
-use super::reader::{Problem, Table, Value, closest};
+use super::reader::Problem;
+use super::table::{Table, closest};
+use super::value::Value;
 use crate::endpoint::Filter;
 
 const MOST_PATTERNS: usize = 1000;

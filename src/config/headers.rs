@@ -2,7 +2,9 @@
 
 use http::{HeaderName, HeaderValue};
 
-use super::reader::{Problem, Value, quoted};
+use super::fault::quoted;
+use super::reader::Problem;
+use super::value::Value;
 use crate::secret::Secret;
 
 const MOST_HEADERS: usize = 64;

@@ -1,6 +1,8 @@
 //! Names of PostgreSQL's tables as one writes them in SQL: `public.orders`, `"Odd"."Name"`.
 
-use super::reader::{Problem, Value, quoted};
+use super::fault::quoted;
+use super::reader::Problem;
+use super::value::Value;
 
 /// NAMEDATALEN - 1.
 const LONGEST_IDENTIFIER_BYTES: usize = 63;

@@ -162,7 +162,141 @@ pub(super) const KEYS: &[&str] = &[
     "alerts",
     "allow_cidrs",
     "allow_http",
-    "applications",
     "auth",
     "backoff_factor",
+    "ca_file",
+    "cert_file",
+    "database",
+    "delivery",
+    "disable_after",
+    "disable_min_duration",
+    "enabled",
+    "endpoints",
+    "event_prefix",
+    "events",
+    "exclude_fields",
+    "exclude_models",
+    "failed",
+    "failure_rest",
+    "headers",
+    "held",
+    "inbound",
+    "include_fields",
+    "include_models",
+    "include_source",
+    "int8",
+    "jitter",
+    "key_file",
+    "listen",
+    "log_payload",
+    "max_delay",
+    "max_event_bytes",
+    "max_in_flight",
+    "max_retries",
+    "memory_budget_mb",
+    "method",
+    "models",
+    "name",
+    "old_values",
+    "on_failure",
+    "on_gap",
+    "ops",
+    "ordering",
+    "password",
+    "payload",
+    "publication",
+    "rate_limit_per_second",
+    "redact_fields",
+    "response_body_bytes",
+    "retention",
+    "retry",
+    "retry_delay",
+    "retry_on_status",
+    "schedule",
+    "secrets",
+    "security",
+    "shutdown_grace",
+    "signature",
+    "slot",
+    "succeeded",
+    "table",
+    "tables",
+    "timeout",
+    "tls",
+    "token",
+    "type",
+    "url",
+    "user",
+    "username",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Masks the only line of `text`, whose values are where `leaves` finds them.
+    fn parsed(text: &str, leaves: &[(&str, bool)], focus: &str) -> String {
+        let span = |part: &str| text.find(part).map(|at| at..at + part.len()).unwrap();
+        let leaves: Vec<Leaf> =
+            leaves.iter().map(|(part, shown)| Leaf { span: span(part), shown: *shown }).collect();
+        let masked = parsed_line(text, 0..text.len(), &leaves, &span(focus));
+        format!(
+            "{}\n{}{}",
+            masked.text,
+            " ".repeat(masked.caret.start),
+            "^".repeat(masked.caret.len())
+        )
+    }
+
+    #[test]
+    fn only_values_read_as_harmless_are_shown() {
+        let line = "a = 'one', b = 'secret'";
+        assert_eq!(
+            parsed(line, &[("'one'", true), ("'secret'", false)], "'one'"),
+            "a = 'one', b = '***'\n    ^^^^^"
+        );
+        assert_eq!(
+            parsed(line, &[("'one'", false), ("'secret'", false)], "a"),
+            "a = '***', b = '***'\n^"
+        );
+    }
+
+    #[test]
+    fn the_caret_keeps_the_column_of_the_file() {
+        let line = "a = 'a long secret', b = 1";
+        let leaves = [("'a long secret'", false), ("1", true)];
+        assert_eq!(
+            parsed(line, &leaves, "b"),
+            "a = '***',           b = 1\n                     ^"
+        );
+        assert_eq!(
+            parsed(line, &leaves, "1"),
+            "a = '***', b =           1\n                         ^"
+        );
+        assert_eq!(parsed(line, &leaves, "'a long secret'"), "a = '***', b = 1\n    ^^^^^");
+    }
+
+    #[test]
+    fn comments_are_left_out() {
+        assert_eq!(parsed("a = 1 # secret", &[("1", true)], "1"), "a = 1\n    ^");
+        assert_eq!(parsed("'a#b' = 1", &[("1", true)], "1"), "'a#b' = 1\n        ^");
+    }
+
+    #[test]
+    fn of_a_broken_line_only_a_known_key_is_shown() {
+        let masked = |line: &str| broken_line(line, 0..line.len(), &(0..0)).text;
+        for (line, wanted) in [
+            ("timeout = 30s", "timeout = ***"),
+            ("secrets = ['secret'", "secrets = ***"),
+            ("[[endpoints]", "[[endpoints]"),
+            ("[models.'secret", "[models***"),
+            ("  'secret',", "  '***'"),
+            ("c2VjcmV0=", "***"),
+            ("old secret: x", "***"),
+            ("url 'secret'", "url '***'"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(line), wanted, "{line}");
+        }
+    }
+}

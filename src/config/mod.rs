@@ -23,7 +23,9 @@ mod retry;
 mod sections;
 mod signature;
 mod source;
+mod table;
 mod target;
+mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,8 +43,9 @@ pub use model::{Model, Operation};
 pub use sections::{Delivery, Int8, LogPayload, OnGap, Ops, Payload, Retention, Security};
 
 use crate::endpoint::Endpoint;
-use reader::{Problem, Reader, Table};
+use reader::{Gathered, Problem, Reader, Spot};
 use source::Source;
+use table::Table;
 
 /// What holds where nobody says otherwise.
 const DEFAULTS: &str = include_str!("defaults.toml");
@@ -84,28 +87,46 @@ impl Config {
     /// # Errors
     /// Everything that is wrong, at once.
     pub fn load(path: Option<&Path>, environment: &Environment) -> Result<Self, Faults> {
-        let mut source = Source::read(path).map_err(|fault| Faults::new(vec![*fault]))?;
-        let defaults = DeTable::parse(DEFAULTS).expect("the built-in defaults are valid TOML");
-        let defaults = Spanned::new(0..0, DeValue::Table(defaults.into_inner()));
-        let tree = {
-            let file = source.parse().map_err(Faults::new)?;
-            let leaves = source::leaves_of(&file);
-            let tree = layers::merge(&defaults, &file, environment);
-            source.leaves = leaves;
-            tree
-        };
+        let mut source = Source::read(path).map_err(|fault| Faults::one(*fault))?;
         let directory = path.and_then(Path::parent).unwrap_or(Path::new(""));
-        let reader = Reader::new(environment, directory);
-        let parts = reader.root(&tree).table(Parts::read);
-        refuse_bystanders(&reader);
-        let (errors, warnings, gathered) = reader.finish(&mut source);
+        let Reading { parts, errors, mut warnings, gathered } =
+            read(&mut source, directory, environment)?;
         match parts {
             Some(parts) if errors.is_empty() => {
+                warnings.extend(path.and_then(|path| source.warn_of_readers(path)));
                 Ok(parts.config(warnings, Places { source, spans: gathered.places }))
             }
-            _ => Err(Faults::new(errors)),
+            _ => Err(errors),
         }
     }
+}
+
+struct Reading {
+    parts: Option<Parts>,
+    errors: Faults,
+    warnings: Vec<Fault>,
+    gathered: Gathered,
+}
+
+/// Reads everything that can be read, faults or not; syntax errors are all that is said of a
+/// file that has them.
+fn read(
+    source: &mut Source,
+    directory: &Path,
+    environment: &Environment,
+) -> Result<Reading, Faults> {
+    let defaults = DeTable::parse(DEFAULTS).expect("the built-in defaults are valid TOML");
+    let defaults = Spanned::new(0..0, DeValue::Table(defaults.into_inner()));
+    let (tree, leaves) = {
+        let file = source.parse()?;
+        (layers::merge(&defaults, &file, environment), source::leaves_of(&file))
+    };
+    source.leaves = leaves;
+    let reader = Reader::new(environment, directory);
+    let parts = reader.root(&tree).table(Parts::read);
+    refuse_bystanders(&reader);
+    let (errors, warnings, gathered) = reader.finish(source);
+    Ok(Reading { parts, errors, warnings, gathered })
 }
 
 struct Parts {
@@ -177,7 +198,7 @@ fn refuse_bystanders(reader: &Reader<'_>) {
                 "the levels of a key stand between two underscores",
                 format!("call it {variable}"),
             );
-            reader.refuse_variable(name, problem);
+            reader.note(Severity::Error, Spot::Variable(name.to_owned()), "", problem);
         }
     }
 }
@@ -207,5 +228,66 @@ impl Places {
 impl fmt::Debug for Places {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Places").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Has every table there is, so that every key is asked for.
+    const EVERY_TABLE: &str = r#"
+        database.url = "postgres://walhook@localhost"
+        models."store.Order" = { table = "public.orders", user = {} }
+        delivery.auth = { type = "bearer", token = "x" }
+        endpoints = [{ name = "crm", url = "https://x", auth = {}, tls = {}, retry = {} }]
+    "#;
+    const SHIPPED: &str = include_str!("../../config.toml");
+
+    fn known() -> std::collections::BTreeSet<String> {
+        let mut source = Source::of_text(EVERY_TABLE);
+        let reading = read(&mut source, Path::new(""), &Environment::default());
+        reading.unwrap_or_else(|faults| panic!("{faults}")).gathered.known
+    }
+
+    /// The lines of the shipped file from the header of `section` to the next header, with
+    /// commented-out headers and keys brought to life.
+    fn shipped_section(section: &str) -> String {
+        let header = |line: &str| line.trim_start_matches("# ").starts_with('[');
+        let name =
+            |line: &str| line.trim_start_matches("# ").trim_start_matches('[').starts_with(section);
+        let lines = SHIPPED.lines().skip_while(|line| !(header(line) && name(line)));
+        let (first, rest) = (lines.clone().take(1), lines.skip(1).take_while(|line| !header(line)));
+        first.chain(rest).map(|line| format!(" {}\n", line.trim_start_matches("# "))).collect()
+    }
+
+    #[test]
+    fn every_key_stands_in_the_shipped_file() {
+        let known = known();
+        assert!(
+            known.contains("endpoints[].retry.jitter") && known.contains("delivery.auth.token")
+        );
+        for pattern in &known {
+            let Some((section, key)) = pattern.split_once('.') else { continue };
+            let section = section.trim_end_matches("[]");
+            if section == "endpoints" && known.contains(&format!("delivery.{key}")) {
+                continue;
+            }
+            let last = key.rsplit('.').next().unwrap();
+            assert!(
+                shipped_section(section).contains(&format!(" {last} = ")),
+                "{pattern} is missing"
+            );
+        }
+    }
+
+    #[test]
+    fn every_key_may_be_shown_in_a_broken_line() {
+        let mut words: Vec<String> =
+            known().iter().flat_map(|key| key.split(['.', '['])).map(str::to_owned).collect();
+        words.retain(|word| !["*", "]"].contains(&word.as_str()));
+        words.sort();
+        words.dedup();
+        assert_eq!(mask::KEYS, words);
     }
 }

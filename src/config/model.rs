@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::fault::quoted;
 use super::identifier::{self, TableName, fits};
-use super::reader::{Problem, Table, Value, quoted};
+use super::reader::Problem;
+use super::table::Table;
+use super::value::Value;
 
 /// A table declared as a model.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,9 +8,12 @@ use toml::de::DeValue;
 
 use super::duration;
 use super::expand::{self, ExpandError};
+use super::fault::{cut, quoted};
 use super::later::{self, Standing};
 use super::layers::{Given, Node, Origin, node_of};
-use super::reader::{Problem, Value, closest, cut, quoted};
+use super::reader::Problem;
+use super::table::closest;
+use super::value::Value;
 use crate::secret::Secret;
 
 impl Value<'_> {
@@ -19,6 +22,9 @@ impl Value<'_> {
         self.show();
         match &self.node.given {
             Given::Text(text) => self.expanded(text),
+            Given::List(_) | Given::Table(_) => {
+                self.wrong_type("a string", "write one text in quotes".to_owned())
+            }
             _ => {
                 let fix = format!(
                     "put it in quotes: {}",
@@ -52,25 +58,19 @@ impl Value<'_> {
 
     /// A secret: literal, `${NAME}` or `file:PATH`. Empty is a fault.
     pub(super) fn secret(&self) -> Option<Secret> {
+        self.secret_where(|_| true)
+    }
+
+    /// A secret that may stand in the file unless `is_secret` says of its text there that it
+    /// should not.
+    pub(super) fn secret_where(&self, is_secret: impl Fn(&str) -> bool) -> Option<Secret> {
         let text = self.hidden_text()?;
         let secret = match text.strip_prefix("file:") {
             None => {
-                self.warn_of_literal();
+                self.warn_of_literal(is_secret);
                 text
             }
-            Some(name) => {
-                self.show();
-                let path = self.reader.directory.join(name);
-                match expand::read_secret(&path) {
-                    Ok(text) => text,
-                    Err(error) => {
-                        let path = quoted(&path.display().to_string());
-                        let fix = format!("put the secret into {path}, readable by walhook's user");
-                        return self
-                            .refuse(Problem::new(format!("no secret from {path}: {error}"), fix));
-                    }
-                }
-            }
+            Some(name) => self.secret_file(name)?,
         };
         match secret.is_empty() {
             true => self.refuse(Problem::new(
@@ -81,23 +81,30 @@ impl Value<'_> {
         }
     }
 
-    /// Warns if the file itself holds the secret.
-    pub(super) fn warn_of_literal(&self) {
-        if self.is_literal() {
-            self.warn(Problem::new(
-                "a secret stands literally in the file",
-                format!(
-                    "{} with the secret in the environment, or \"file:/run/secrets/NAME\"",
-                    self.assignment("\"${NAME}\"")
-                ),
-            ));
-        }
+    fn secret_file(&self, name: &str) -> Option<String> {
+        self.show();
+        let path = self.reader.directory.join(name);
+        expand::read_secret(&path).map_or_else(
+            |error| {
+                let path = quoted(&path.display().to_string());
+                let fix = format!("put the secret into {path}, readable by walhook's user");
+                self.refuse(Problem::new(format!("no secret from {path}: {error}"), fix))
+            },
+            Some,
+        )
     }
 
-    /// Whether the file holds the text itself, without any reference.
-    pub(super) fn is_literal(&self) -> bool {
-        let Given::Text(text) = &self.node.given else { return false };
-        matches!(self.node.origin, Origin::File(_)) && !text.is_empty() && !text.contains("${")
+    /// Warns if the file itself holds a secret, as `is_secret` judges the text there.
+    pub(super) fn warn_of_literal(&self, is_secret: impl Fn(&str) -> bool) {
+        let (Given::Text(text), Origin::File(_)) = (&self.node.given, &self.node.origin) else {
+            return;
+        };
+        if !expand::is_reference(text) && !text.is_empty() && is_secret(text) {
+            self.warn(Problem::new(
+                "a secret stands literally in the file",
+                "write ${NAME} for it and set NAME in walhook's environment, or file:/run/secrets/NAME",
+            ));
+        }
     }
 
     /// Whether an empty string was given.
@@ -144,10 +151,14 @@ impl Value<'_> {
             (Given::Integer(number), _) => number.unwrap_or(i64::MAX),
             (_, Some(text)) if text.parse::<i64>().is_ok() => text.parse().ok()?,
             _ => {
-                let text = self.given();
-                let example =
-                    text.parse().ok().filter(|n| range.contains(n)).unwrap_or(*range.end());
-                return self.wrong_type("a whole number", self.assignment(&example.to_string()));
+                let likely: Option<i64> = self.given().parse().ok().filter(|n| range.contains(n));
+                let fix = match likely {
+                    Some(number) => self.assignment(&number.to_string()),
+                    None => {
+                        format!("write a whole number from {} to {}", range.start(), range.end())
+                    }
+                };
+                return self.wrong_type("a whole number", fix);
             }
         };
         if !range.contains(&number) {
@@ -192,21 +203,23 @@ impl Value<'_> {
         self.show();
         let allowed =
             || format!("{} to {}", duration::text(*range.start()), duration::text(*range.end()));
+        let example = |likely: Option<String>| {
+            let text = likely.unwrap_or_else(|| duration::text(*range.end()));
+            self.assignment(&format!("\"{text}\""))
+        };
         let given = match &self.node.given {
             Given::Text(text) => self.expanded(text)?,
             Given::Integer(Some(_)) => self.given(),
             _ => {
-                let example = self.assignment(&format!("\"{}\"", duration::text(*range.end())));
-                return self.wrong_type("a duration", example);
+                let likely = duration::likely(&self.given(), &range);
+                return self.wrong_type("a duration", example(likely));
             }
         };
         let Some(duration) = duration::parse(&given) else {
-            let (problem, example) = match duration::with_unit(&given, &range) {
-                Some(example) => ("a duration needs a unit", example),
-                None => ("not a duration", duration::text(*range.end())),
-            };
+            let plain = given.bytes().all(|b| b.is_ascii_digit()) && !given.is_empty();
+            let problem = if plain { "a duration needs a unit" } else { "not a duration" };
             return self.refuse(
-                Problem::new(problem, self.assignment(&format!("\"{example}\"")))
+                Problem::new(problem, example(duration::likely(&self.given(), &range)))
                     .given(self.given())
                     .allowed(format!("a whole number with ms, s, m, h or d, from {}", allowed())),
             );

@@ -3,7 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::reader::{Problem, Table, Value};
+use super::reader::Problem;
+use super::table::Table;
+use super::value::Value;
 use crate::endpoint::RetryPolicy;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -72,7 +74,13 @@ fn schedule(retries: usize, first: Duration, factor: f64, longest: Duration) -> 
 }
 
 fn read_statuses(value: &Value<'_>) -> Option<Vec<u16>> {
-    value.list(MOST_RETRIES, |status| status.integer(300..=599))
+    value.list(MOST_RETRIES, |status| match status.integer(100..=599)? {
+        success @ ..300 => status.refuse(
+            Problem::new("not a failure, so it is never retried", format!("leave {success} out"))
+                .allowed("300 to 599"),
+        ),
+        failure => Some(failure),
+    })
 }
 
 #[cfg(test)]
@@ -86,7 +94,7 @@ mod tests {
         assert_eq!(schedule(5, MINUTE, 2.0, 10 * MINUTE), seconds(&[60, 120, 240, 480, 600]));
         assert_eq!(schedule(3, MINUTE, 1.0, DAY), seconds(&[60, 60, 60]));
         assert_eq!(schedule(2, DAY, 2.0, MINUTE), seconds(&[60, 60]));
-        assert_eq!(schedule(0, MINUTE, 2.0, DAY), []);
+        assert!(schedule(0, MINUTE, 2.0, DAY).is_empty());
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::endpoint::Settings;
-use super::reader::{Problem, Table, Value};
+use super::reader::Problem;
+use super::table::Table;
+use super::value::Value;
 use crate::secret::Secret;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -3,7 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
-use super::reader::{Problem, Value};
+use super::reader::Problem;
+use super::value::Value;
 use crate::endpoint::Profile;
 use crate::secret::Secret;
 

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Fault, Line, Place, Severity};
+use super::fault::{Fault, Faults, Line, Place, Severity};
 use super::mask::{self, Leaf};
 
 /// A configuration is a few kilobytes; the bound is for who passes the wrong file.
@@ -52,21 +53,42 @@ impl Source {
         Ok(Self { path: shown, text, leaves: Vec::new() })
     }
 
+    #[cfg(test)]
+    pub(super) fn of_text(text: &str) -> Self {
+        Self { path: "config.toml".to_owned(), text: text.to_owned(), leaves: Vec::new() }
+    }
+
+    /// Warns if everyone on the machine may read the file.
+    pub(super) fn warn_of_readers(&self, path: &Path) -> Option<Fault> {
+        const OTHERS_READ: u32 = 0o004;
+        let mode = std::fs::metadata(path).ok()?.permissions().mode();
+        (mode & OTHERS_READ != 0).then(|| Fault {
+            severity: Severity::Warning,
+            ..self.whole(
+                "every user of this machine can read the file".to_owned(),
+                format!("chmod o-r {}", self.path),
+            )
+        })
+    }
+
     /// The document, or every syntax error.
-    pub(super) fn parse(&self) -> Result<Spanned<DeValue<'_>>, Vec<Fault>> {
+    pub(super) fn parse(&self) -> Result<Spanned<DeValue<'_>>, Faults> {
         let (table, errors) = DeTable::parse_recoverable(&self.text);
         if errors.is_empty() {
             let span = table.span();
             return Ok(Spanned::new(span, DeValue::Table(table.into_inner())));
         }
-        let mut faults: Vec<Fault> = errors.iter().map(|error| self.syntax_fault(error)).collect();
-        faults.dedup();
-        Err(faults)
+        // Recovery may stumble twice over one place; the first word is the truest.
+        let mut distinct = errors;
+        distinct.dedup_by_key(|error| error.span());
+        Err(Faults::new(distinct.iter().map(|error| self.syntax_fault(error))))
     }
 
     fn syntax_fault(&self, error: &toml::de::Error) -> Fault {
         let span = error.span().unwrap_or_default();
         let (problem, allowed) = match error.message().split_once(", expected ") {
+            // "expected literal string" would only be half of what may stand there.
+            Some((problem @ "string values must be quoted", _)) => (problem, None),
             Some((problem, expected)) => (problem, Some(expected.to_owned())),
             None => (error.message(), None),
         };

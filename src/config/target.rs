@@ -3,7 +3,8 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::reader::{Problem, Value};
+use super::reader::Problem;
+use super::value::Value;
 use crate::endpoint::{Auth, TlsFiles};
 use crate::secret::Secret;
 
@@ -25,9 +26,15 @@ pub(super) fn read_url(value: &Value<'_>, allow_http: bool) -> Option<(Url, Opti
     if text.trim() != text || text.contains(|c: char| c.is_control()) {
         return refuse("white space around or inside the URL");
     }
+    // The URL standard forgives `https:///host` and `https:host`; a reader of the file would not.
+    let behind = text.split_once("://").map(|(_, rest)| rest);
+    if text.contains('\\')
+        || behind.is_none_or(|rest| rest.starts_with(['/', '?', '#']) || rest.is_empty())
+    {
+        return refuse("not an absolute URL");
+    }
     let mut url = match Url::parse(&text) {
         Ok(url) => url,
-        Err(url::ParseError::RelativeUrlWithoutBase) => return refuse("not an absolute URL"),
         Err(error) => return refuse(&format!("not a URL: {error}")),
     };
     match url.scheme() {
@@ -58,13 +65,27 @@ pub(super) fn read_url(value: &Value<'_>, allow_http: bool) -> Option<(Url, Opti
     Some((url, auth))
 }
 
+/// Whether a URL or DSN holds a password itself, not a reference to one. A guess for a warning.
+pub(super) fn has_password(text: &str) -> bool {
+    let in_url = text.split_once("://").and_then(|(_, rest)| {
+        let authority = rest.split('/').next()?;
+        Some(authority.rsplit_once('@')?.0.split_once(':')?.1)
+    });
+    let in_dsn =
+        text.split_once("password").map(|(_, rest)| rest.trim_start_matches([' ', '=', '\'']));
+    [in_url, in_dsn]
+        .into_iter()
+        .flatten()
+        .any(|password| !password.is_empty() && !password.starts_with("${"))
+}
+
 /// The outer `None` is a fault.
 fn user_info(value: &Value<'_>, url: &Url) -> Option<Option<Auth>> {
     if url.username().is_empty() && url.password().is_none() {
         return Some(None);
     }
     if url.password().is_some() {
-        value.warn_of_literal();
+        value.warn_of_literal(has_password);
     }
     let decoded =
         |text: &str| percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned());
@@ -168,5 +189,32 @@ fn read_file(value: &Value<'_>) -> Option<Option<std::path::PathBuf>> {
             .given(value.given()),
         ),
         _ => Some(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_password;
+
+    #[test]
+    fn literal_passwords_are_told_from_references() {
+        for text in [
+            "postgres://u:p@h/d",
+            "https://u:p@h",
+            "host=h password=p",
+            "host=h password = 'p'",
+            "postgres://h/d?password=p",
+        ] {
+            assert!(has_password(text), "{text}");
+        }
+        for text in [
+            "postgres://u@h/d",
+            "postgres://u:${P}@h/d",
+            "https://h:80/a",
+            "host=h password=${P}",
+            "host=h",
+        ] {
+            assert!(!has_password(text), "{text}");
+        }
     }
 }

@@ -13,6 +13,6 @@ pub mod tls;
 
 mod answer;
 mod failure;
+pub mod lane;
 mod spelling;
 mod wire;
-pub mod lane;

@@ -135,8 +135,6 @@ pub enum Then {
         /// Whether this attempt used up a retry.
         charged: bool,
     },
-    /// Another attempt as soon as the endpoint takes it, in its place.
-    Requeue,
 }
 
 /// How a delivery waits in the queue.
@@ -144,6 +142,8 @@ pub enum Then {
 pub enum Parking {
     /// For the endpoint to take it.
     Ready,
+    /// For an earlier delivery of its key.
+    Blocked,
     /// For the configuration to be mended.
     Held(HoldReason),
 }

@@ -54,7 +54,7 @@ impl Draft {
                     self.settled.push((job.delivery.id.0, version));
                 }
             }
-            Then::Retry { .. } | Then::Requeue => self.wait(&outcome.job, wait_after(&outcome)),
+            Then::Retry { .. } => self.wait(&outcome.job, wait_after(&outcome)),
         }
         self.outcomes.push(outcome);
     }
@@ -63,6 +63,7 @@ impl Draft {
     pub(super) fn park(&mut self, job: &Arc<Job>, parking: Parking) {
         let (state, hold_reason) = match parking {
             Parking::Ready => ("ready", None),
+            Parking::Blocked => ("blocked", None),
             Parking::Held(reason) => ("held", Some(reason.as_str())),
         };
         self.wait(job, Wait { state, hold_reason, ..unchanged(job) });
@@ -107,6 +108,6 @@ fn wait_after(outcome: &Outcome) -> Wait {
             charged: (job.charged + u32::from(charged)) as i32,
             ..attempted
         },
-        Then::Requeue | Then::Done | Then::Failed => Wait { state: "ready", ..attempted },
+        Then::Done | Then::Failed => Wait { state: "ready", ..attempted },
     }
 }

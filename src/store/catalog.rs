@@ -6,8 +6,7 @@
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-const RELATIONS: &str = include_str!("../../sql/queries/catalog_relations.sql");
-const TYPES: &str = include_str!("../../sql/queries/catalog_types.sql");
+use super::sql;
 
 /// The oids to ask about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,8 +35,6 @@ pub struct RelationFacts {
     pub columns: Vec<(String, i16)>,
     /// `attnum` of the primary key's columns.
     pub primary_key: Vec<i16>,
-    /// A partition, at whatever depth, has a replica identity other than FULL.
-    pub has_partition_without_old_rows: bool,
 }
 
 /// A type.
@@ -88,8 +85,8 @@ pub async fn describe(client: &Client, question: &Question) -> Result<Answer, Ca
     let of_relations: [(&(dyn ToSql + Sync), Type); 1] = [(&question.relations, Type::OID_ARRAY)];
     let of_types: [(&(dyn ToSql + Sync), Type); 1] = [(&question.types, Type::OID_ARRAY)];
     let (relations, types) = futures_util::future::try_join(
-        client.query_typed(RELATIONS, &of_relations),
-        client.query_typed(TYPES, &of_types),
+        client.query_typed(sql::catalog_relations, &of_relations),
+        client.query_typed(sql::catalog_types, &of_types),
     )
     .await
     .map_err(CatalogError::Query)?;
@@ -109,7 +106,6 @@ fn relation_facts(row: &Row) -> Result<RelationFacts, tokio_postgres::Error> {
         oid: row.try_get("oid")?,
         columns: names.into_iter().zip(numbers).collect(),
         primary_key: row.try_get("primary_key")?,
-        has_partition_without_old_rows: row.try_get("has_partition_without_old_rows")?,
     })
 }
 

@@ -76,7 +76,7 @@ fn word(then: Then) -> &'static str {
     match then {
         Then::Done => "success",
         Then::Failed => "failed",
-        Then::Retry { .. } | Then::Requeue => "retrying",
+        Then::Retry { .. } => "retrying",
     }
 }
 

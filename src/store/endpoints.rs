@@ -24,6 +24,8 @@ pub struct LoadedEndpoint {
     pub has_backlog: bool,
     /// Whether retries wait in the queue.
     pub has_retries: bool,
+    /// Keys that have one.
+    pub stuck_keys: Vec<u64>,
 }
 
 /// An endpoint's state as the database has it.
@@ -85,6 +87,7 @@ impl Session {
                 ],
             )
             .await?;
+        let stuck_keys = self.stuck_keys(endpoint.id).await?;
         let fresh = LoadedEndpoint {
             health: Health::Active,
             consecutive_failures: 0,
@@ -92,6 +95,7 @@ impl Session {
             fare_version: 0,
             has_backlog: false,
             has_retries: false,
+            stuck_keys: Vec::new(),
         };
         Ok(row.map_or(fresh, |row| LoadedEndpoint {
             health: Health::from_word(row.get(0)),
@@ -100,6 +104,7 @@ impl Session {
             fare_version: row.get(3),
             has_backlog: row.get(4),
             has_retries: row.get(5),
+            stuck_keys,
         }))
     }
 

@@ -16,7 +16,7 @@ mod sql;
 pub use endpoints::{EndpointState, Health, LoadedEndpoint};
 pub use ledger::{Batch, ParkedJob, Rescheduled, Wait};
 pub use owner::{Checkpoint, SlotState};
-pub use queue::QueuedDelivery;
+pub use queue::{BlockedRun, Bound, QueuedDelivery};
 pub use schema::Installation;
 pub use session::Session;
 pub use shared::SharedSession;

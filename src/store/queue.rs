@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio_postgres::Row;
-use tokio_postgres::types::PgLsn;
+use tokio_postgres::types::{PgLsn, ToSql};
 use uuid::Uuid;
 
 use super::copy::ordinal;
@@ -25,28 +25,45 @@ pub struct QueuedDelivery {
     pub row: Parked,
 }
 
+/// How much to read at a time: at most `rows`, and no more than the first one beyond `bytes`.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// Rows.
+    pub rows: i64,
+    /// Bytes of bodies.
+    pub bytes: i64,
+}
+
+/// What is blocked behind a key.
+#[derive(Debug)]
+pub enum BlockedRun {
+    /// These, in order; none if nothing is.
+    Rows(Vec<QueuedDelivery>),
+    /// The first has another key, which something earlier holds.
+    HeldByOtherKey,
+}
+
 impl Session {
-    /// Ready deliveries of `endpoint` after `cursor`, in order: at most `rows`, and no more than
-    /// the first one beyond `bytes`. Never reads from the head again, so a long backlog costs
-    /// its length once.
+    /// Ready deliveries of `endpoint` after `cursor`, in order, but for those `in_memory`. Never
+    /// reads from the head again, so a long backlog costs its length once.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Statement`], and [`StoreError::Row`] if an event id in it is none.
+    /// [`StoreError::Statement`].
     pub async fn backlog_page(
         &self,
         endpoint: EndpointId,
         cursor: Option<Position>,
-        rows: i64,
-        bytes: i64,
+        in_memory: &[Uuid],
+        bound: Bound,
     ) -> Result<Vec<QueuedDelivery>, StoreError> {
         // Ordinals begin at 0, so (0, -1) is before everything.
         let (commit, ordinal) =
             cursor.map_or((PgLsn::from(0), -1), |at| (pg_lsn(at.commit), ordinal(at.ordinal)));
-        let doing = "read the backlog";
-        let rows = self
-            .rows(doing, sql::backlog_page, &[&endpoint.0, &commit, &ordinal, &rows, &bytes])
-            .await?;
+        let Bound { rows, bytes } = bound;
+        let parameters: [&(dyn ToSql + Sync); 6] =
+            [&endpoint.0, &commit, &ordinal, &rows, &bytes, &in_memory];
+        let rows = self.rows("read the backlog", sql::backlog_page, &parameters).await?;
         Ok(rows.iter().map(|row| queued(row, endpoint)).collect())
     }
 
@@ -59,13 +76,44 @@ impl Session {
         &self,
         endpoint: EndpointId,
         in_memory: &[Uuid],
-        rows: i64,
-        bytes: i64,
+        Bound { rows, bytes }: Bound,
     ) -> Result<Vec<QueuedDelivery>, StoreError> {
         let rows = self
             .rows("read due retries", sql::due_page, &[&endpoint.0, &in_memory, &rows, &bytes])
             .await?;
         Ok(rows.iter().map(|row| queued(row, endpoint)).collect())
+    }
+
+    /// Blocked deliveries of `endpoint` with `key` that may be sent one after the other, in order,
+    /// but for those `in_memory`; at most `count`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn blocked_run(
+        &self,
+        endpoint: EndpointId,
+        key: u64,
+        in_memory: &[Uuid],
+        count: i64,
+    ) -> Result<BlockedRun, StoreError> {
+        let key = key as i64;
+        let parameters: [&(dyn ToSql + Sync); 4] = [&endpoint.0, &key, &count, &in_memory];
+        let rows = self.rows("read blocked deliveries", sql::blocked_run, &parameters).await?;
+        if rows.first().is_some_and(|row| row.get::<_, bool>(13)) {
+            return Ok(BlockedRun::HeldByOtherKey);
+        }
+        Ok(BlockedRun::Rows(rows.iter().map(|row| queued(row, endpoint)).collect()))
+    }
+
+    /// Keys of `endpoint` that have a retry in the queue.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn stuck_keys(&self, endpoint: EndpointId) -> Result<Vec<u64>, StoreError> {
+        let rows = self.rows("read stuck keys", sql::stuck_keys, &[&endpoint.0]).await?;
+        Ok(rows.iter().map(|row| row.get::<_, i64>(0) as u64).collect())
     }
 
     /// How long until the next retry of `endpoint` is due, but for those `in_memory`.

@@ -11,12 +11,43 @@ macro_rules! statements {
 }
 
 statements! {
-    assert_owner backlog_page cancel_pending copy_attempts drop_partitions due_page
-    endpoint_state endpoint_states good_columns insert_checkpoint keep_good_columns
-    latest_checkpoint load_endpoint make_partitions next_due park pending_counts raise_alert
-    release_held release_in_flight remove_endpoints relation_oid reschedule settle
-    settled_beyond slot_state take_slot trim_checkpoints
-
-    captured_tables init_lock installed_version publication_state server_state try_init_lock
+    assert_owner
+    backlog_page
+    blocked_run
+    cancel_pending
+    captured_tables
+    catalog_relations
+    catalog_types
+    copy_attempts
+    drop_partitions
+    due_page
+    endpoint_state
+    endpoint_states
+    good_columns
+    init_lock
+    insert_checkpoint
+    installed_version
+    keep_good_columns
+    latest_checkpoint
+    load_endpoint
+    make_partitions
+    next_due
+    park
+    pending_counts
+    publication_state
+    raise_alert
+    relation_oid
+    release_held
+    release_in_flight
+    remove_endpoints
+    reschedule
+    server_state
+    settle
+    settled_beyond
+    slot_state
+    stuck_keys
+    take_slot
+    trim_checkpoints
+    try_init_lock
     waiting_deliveries
 }

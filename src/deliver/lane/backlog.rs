@@ -12,10 +12,13 @@ use super::Lane;
 use crate::event::budget::footprint;
 use crate::event::job::{Job, Receipt};
 use crate::lsn::Position;
-use crate::store::{QueuedDelivery, StoreError};
+use crate::store::{BlockedRun, Bound, QueuedDelivery, StoreError};
 
 /// Rows of one page.
 const PAGE_ROWS: i64 = 500;
+
+/// Blocked rows of one key that are read at a time; they are sent one after the other.
+const RUN_ROWS: i64 = 50;
 
 /// A page is fetched while fewer than this wait in memory, so that sending never waits for it.
 const LOW_WATER: usize = 250;
@@ -27,6 +30,8 @@ pub(super) type Fetch = BoxFuture<'static, Fetched>;
 pub(super) enum Fetched {
     Page(Result<Vec<QueuedDelivery>, StoreError>),
     Due(Result<(Vec<QueuedDelivery>, Option<Duration>), StoreError>),
+    /// Blocked rows of a key, and whether none means that there are none.
+    Run((u64, bool), Result<BlockedRun, StoreError>),
 }
 
 /// Where fresh deliveries go.
@@ -217,29 +222,29 @@ pub(super) async fn arrival(fetch: &mut Option<Fetch>) -> Fetched {
 }
 
 impl Lane {
-    pub(super) fn fetch_page(&self, cursor: Option<Position>) -> Fetch {
+    pub(super) fn fetch_page(&mut self, cursor: Option<Position>) -> Fetch {
         let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
-        let bytes = page_bytes(self.share.limit());
+        // Beyond everything that was ever read, nothing can be in memory.
+        let is_new = cursor >= self.read_until;
+        let in_memory = if is_new { Vec::new() } else { self.in_memory() };
+        let bound = Bound { rows: PAGE_ROWS, bytes: page_bytes(self.share.limit()) };
         Box::pin(async move {
-            let page =
-                async { store.get().await?.backlog_page(endpoint, cursor, PAGE_ROWS, bytes).await };
+            let page = async {
+                store.get().await?.backlog_page(endpoint, cursor, &in_memory, bound).await
+            };
             Fetched::Page(page.await)
         })
     }
 
-    pub(super) fn fetch_due(&self, rows: usize) -> Fetch {
+    pub(super) fn fetch_due(&mut self, rows: usize) -> Fetch {
         let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
-        let bytes = page_bytes(self.share.limit());
-        let in_memory: Vec<Uuid> = self.retries_in_memory.iter().copied().collect();
+        let bound = Bound { rows: rows as i64, bytes: page_bytes(self.share.limit()) };
+        let mut in_memory = self.in_memory();
         Box::pin(async move {
             let due = async {
                 let session = store.get().await?;
-                let page = session.due_page(endpoint, &in_memory, rows as i64, bytes).await?;
-                let in_memory: Vec<Uuid> = in_memory
-                    .iter()
-                    .copied()
-                    .chain(page.iter().map(|row| row.delivery.id.0))
-                    .collect();
+                let page = session.due_page(endpoint, &in_memory, bound).await?;
+                in_memory.extend(page.iter().map(|row| row.delivery.id.0));
                 let next = session.next_due(endpoint, &in_memory).await?;
                 Ok((page, next))
             };
@@ -247,9 +252,29 @@ impl Lane {
         })
     }
 
-    pub(super) fn queued(&self, row: QueuedDelivery) -> Arc<Job> {
+    pub(super) fn fetch_run(&mut self, run: (u64, bool)) -> Fetch {
+        let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
+        let in_memory = self.in_memory();
+        Box::pin(async move {
+            let rows = async {
+                store.get().await?.blocked_run(endpoint, run.0, &in_memory, RUN_ROWS).await
+            };
+            Fetched::Run(run, rows.await)
+        })
+    }
+
+    /// Rows of the queue that are in memory, waiting, under way, or with an outcome that is not
+    /// committed: the queue would show them once more.
+    fn in_memory(&mut self) -> Vec<Uuid> {
+        self.from_queue.retain(|_, job| job.strong_count() > 0);
+        self.from_queue.keys().copied().collect()
+    }
+
+    pub(super) fn queued(&mut self, row: QueuedDelivery) -> Arc<Job> {
         let charge = self.share.take(footprint(row.delivery.body.len()));
-        Arc::new(Job::parked(row.delivery, &row.row, charge))
+        let job = Arc::new(Job::parked(row.delivery, &row.row, charge));
+        self.from_queue.insert(job.delivery.id.0, Arc::downgrade(&job));
+        job
     }
 }
 

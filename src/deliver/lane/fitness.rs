@@ -166,7 +166,12 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn fail(fitness: &mut Fitness, endpoint: &Endpoint, began: Instant, now: Instant) -> Option<u32> {
+    fn fail(
+        fitness: &mut Fitness,
+        endpoint: &Endpoint,
+        began: Instant,
+        now: Instant,
+    ) -> Option<u32> {
         fitness.failed(endpoint, Blame::Endpoint, began, (now, 0)).map(|counted| counted.failures)
     }
 
@@ -223,7 +228,11 @@ mod tests {
         let mut fitness = Fitness::new(0, None, &endpoint);
         assert_eq!(fitness.throttled(&endpoint, Some(9 * SECOND), now), 9 * SECOND);
         assert_eq!((fitness.failures(), fitness.rest(now)), (0, Some(9 * SECOND)));
-        assert_eq!(fitness.throttled(&endpoint, None, now), 2 * SECOND, "as long as after a failure");
+        assert_eq!(
+            fitness.throttled(&endpoint, None, now),
+            2 * SECOND,
+            "as long as after a failure"
+        );
     }
 
     #[test]

@@ -7,10 +7,11 @@
 
 mod backlog;
 mod fitness;
+mod keys;
 mod rate;
 mod verdicts;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -27,14 +28,22 @@ use crate::event::Attempt;
 use crate::event::budget::Share;
 use crate::event::gate::Gate;
 use crate::event::job::{Entry, Job, Parking};
+use crate::lsn::Position;
 use crate::metrics::EndpointMetrics;
-use crate::store::{EndpointState, Health, LoadedEndpoint, SharedSession};
+use crate::store::{BlockedRun, EndpointState, Health, LoadedEndpoint, SharedSession, StoreError};
 use backlog::{Fetch, Fetched, Mode};
 use fitness::Fitness;
+use keys::{Admission, Keys};
 use rate::{Drain, Pace};
 
 /// A full lane makes the reader wait as long as its content would drain within this time.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How soon blocked rows are looked for again that are still on their way into the queue.
+const REREAD: Duration = Duration::from_millis(20);
+
+/// How soon a blocked row is looked at again that another key holds back.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often a full lane reconsiders.
 const RECONSIDER: Duration = Duration::from_millis(200);
@@ -76,12 +85,19 @@ pub struct Lane {
     fare_version: i64,
     fitness: Fitness,
     mode: Mode,
-    /// To be sent, in order.
+    keys: Keys,
+    /// To be sent, in order, once they have their keys.
     ready: VecDeque<Arc<Job>>,
+    /// To be sent next: these have their keys.
+    admitted: VecDeque<Arc<Job>>,
     /// Retries that are due and in memory.
     due: VecDeque<Arc<Job>>,
-    /// Ids of retries in memory, waiting or under way: the queue is asked for others.
-    retries_in_memory: HashSet<Uuid>,
+    /// What was read from the queue, as long as it is in memory.
+    from_queue: HashMap<Uuid, Weak<Job>>,
+    /// The last position that a page ever ended at.
+    read_until: Option<Position>,
+    /// Keys whose first blocked row another key holds, and when to look again.
+    held_keys: (Vec<u64>, Option<Instant>),
     /// Retries on their way into the queue.
     unwritten_retries: Vec<Weak<Job>>,
     /// When to ask the queue for due retries.
@@ -93,6 +109,8 @@ pub struct Lane {
     free_places: Vec<usize>,
     idle: Vec<Connection>,
     fetch: Option<Fetch>,
+    /// Reading failed; not before this time again.
+    fetch_again: Option<Instant>,
     /// Notified when everything parked so far is committed.
     parked_all: Arc<Notify>,
     /// The next page is read from the queue's head.
@@ -129,6 +147,7 @@ impl Lane {
         let places = endpoint.max_in_flight;
         let fitness = Fitness::new(loaded.consecutive_failures, loaded.failing_since, &endpoint);
         let pace = Pace::new(endpoint.rate_limit_per_second);
+        let keys = Keys::new(endpoint.ordering, loaded.stuck_keys.iter().copied());
         Self {
             endpoint,
             client,
@@ -140,9 +159,13 @@ impl Lane {
             fare_version: loaded.fare_version,
             fitness,
             mode: Mode::at_start(loaded.has_backlog),
+            keys,
             ready: VecDeque::new(),
+            admitted: VecDeque::new(),
             due: VecDeque::new(),
-            retries_in_memory: HashSet::new(),
+            from_queue: HashMap::new(),
+            read_until: None,
+            held_keys: (Vec::new(), None),
             unwritten_retries: Vec::new(),
             next_due: loaded.has_retries.then(Instant::now),
             retry_turn: false,
@@ -151,6 +174,7 @@ impl Lane {
             free_places: (0..places).collect(),
             idle: Vec::new(),
             fetch: None,
+            fetch_again: None,
             parked_all: Arc::new(Notify::new()),
             rewind: false,
             drain: Drain::new(),
@@ -193,6 +217,11 @@ impl Lane {
             ToLane::Stop(deadline) => {
                 self.stop = Some(deadline);
                 self.spill();
+                // Rows of the queue are there already.
+                let admitted = std::mem::take(&mut self.admitted);
+                for job in admitted.into_iter().filter(|job| job.slot.is_some()) {
+                    self.park(job, Parking::Ready);
+                }
             }
         }
     }
@@ -224,15 +253,15 @@ impl Lane {
             Mode::Closing { arrivals, .. } => arrivals.extend(jobs),
             Mode::Spilled { .. } => {
                 for job in jobs {
-                    self.park(job);
+                    self.park(job, Parking::Ready);
                 }
             }
         }
     }
 
-    fn park(&mut self, job: Arc<Job>) {
+    fn park(&mut self, job: Arc<Job>, parking: Parking) {
         let receipt = self.mode.receipt(&self.parked_all);
-        self.tell(Entry::Parked(job, Parking::Ready, receipt));
+        self.tell(Entry::Parked(job, parking, receipt));
     }
 
     fn tell(&self, entry: Entry) {
@@ -240,18 +269,26 @@ impl Lane {
         let _ = self.around.ledger.send(entry);
     }
 
-    /// Parks what waits in memory; what comes after it is parked too.
+    /// Parks what waits in memory; what comes after it is parked too. What has its keys already
+    /// stays: it is next.
     fn spill(&mut self) {
+        let under_way = &self.jobs_under_way;
+        let behind = self.keys.drain(|job| {
+            under_way.iter().flatten().any(|other| other.delivery.id == job.delivery.id)
+        });
+        for job in behind.into_iter().rev() {
+            self.ready.push_front(job);
+        }
         let (waiting, was_direct) = self.mode.spill(&mut self.ready);
         if was_direct {
             tracing::debug!(endpoint = self.endpoint.name, parked = waiting.len(), "lane spills");
         }
         for job in waiting {
-            self.park(job);
+            self.park(job, Parking::Ready);
         }
-        // Rows that were read and not sent are still in the queue, ready or due.
-        for job in self.due.drain(..) {
-            self.retries_in_memory.remove(&job.delivery.id.0);
+        // Rows that were read and not sent are still in the queue.
+        if !self.due.is_empty() {
+            self.due.clear();
             self.next_due = Some(Instant::now());
         }
     }
@@ -264,7 +301,7 @@ impl Lane {
         } else if is_full && self.mode.is_closing() {
             let parked = self.mode.reopen();
             for job in parked {
-                self.park(job);
+                self.park(job, Parking::Ready);
             }
         }
     }
@@ -309,10 +346,28 @@ impl Lane {
     fn next_job(&mut self) -> Option<Arc<Job>> {
         self.retry_turn = !self.retry_turn;
         if self.retry_turn || self.fitness.is_probing() {
-            self.due.pop_front().or_else(|| self.ready.pop_front())
+            self.due.pop_front().or_else(|| self.next_in_order())
         } else {
-            self.ready.pop_front().or_else(|| self.due.pop_front())
+            self.next_in_order().or_else(|| self.due.pop_front())
         }
+    }
+
+    fn next_in_order(&mut self) -> Option<Arc<Job>> {
+        if let Some(job) = self.admitted.pop_front() {
+            return Some(job);
+        }
+        while let Some(job) = self.ready.pop_front() {
+            match self.keys.admit(&job) {
+                Admission::Start => return Some(job),
+                Admission::Wait => {}
+                Admission::Block => self.park(job, Parking::Blocked),
+                Admission::Hold => {
+                    self.ready.push_front(job);
+                    return None;
+                }
+            }
+        }
+        None
     }
 
     fn finish(&mut self, finished: Finished) {
@@ -323,7 +378,6 @@ impl Lane {
         self.metrics.in_flight.dec();
         self.metrics.attempt_duration.observe(attempt.duration.as_secs_f64());
         self.drain.add(job.delivery.body.len(), Instant::now());
-        self.retries_in_memory.remove(&job.delivery.id.0);
         self.judge(job, attempt, began);
     }
 
@@ -331,23 +385,29 @@ impl Lane {
         if !self.may_fetch(now) {
             return;
         }
+        if self.held_keys.1.is_some_and(|at| at <= now) {
+            let (keys, _) = std::mem::take(&mut self.held_keys);
+            keys.into_iter().for_each(|key| self.keys.read_again(key));
+        }
         self.unwritten_retries.retain(|job| job.strong_count() > 0);
         if self.next_due.is_some_and(|due| due <= now) && self.due.len() < self.due_capacity() {
             self.fetch = Some(self.fetch_due(self.due_capacity()));
-        } else if let Some(cursor) = self.mode.wants_page(self.ready.len(), now) {
-            // After the endpoint was out of service, rows before the cursor may be ready again;
-            // they can be told from rows under way only once nothing is.
-            match self.rewind {
-                true if !self.under_way.is_empty() => return,
-                true => self.fetch = Some(self.fetch_page(None)),
-                false => self.fetch = Some(self.fetch_page(cursor)),
-            }
-            self.rewind = false;
+        } else if let Some(run) = self.keys.next_to_read() {
+            self.fetch = Some(self.fetch_run(run));
+        } else if let Some(cursor) = self.mode.wants_page(self.waiting_count(), now) {
+            // After the endpoint was out of service, rows before the cursor may be ready again.
+            let cursor = if std::mem::take(&mut self.rewind) { None } else { cursor };
+            self.fetch = Some(self.fetch_page(cursor));
         }
+    }
+
+    fn waiting_count(&self) -> usize {
+        self.ready.len() + self.keys.waiting_count()
     }
 
     fn may_fetch(&self, now: Instant) -> bool {
         self.fetch.is_none()
+            && self.fetch_again.is_none_or(|at| at <= now)
             && self.health == Health::Active
             && self.stop.is_none()
             && self.around.gate.is_slot_held()
@@ -364,13 +424,14 @@ impl Lane {
             Fetched::Page(Ok(page)) => {
                 let jobs: Vec<_> = page.into_iter().map(|row| self.queued(row)).collect();
                 self.ready.extend(jobs.iter().cloned());
+                let last = jobs.last().map(|job| job.delivery.event.position);
+                self.read_until = self.read_until.max(last);
                 let arrivals = self.mode.take_page(&jobs);
                 self.ready.extend(arrivals);
             }
             Fetched::Due(Ok((page, next))) => {
                 for row in page {
                     let job = self.queued(row);
-                    self.retries_in_memory.insert(job.delivery.id.0);
                     self.due.push_back(job);
                 }
                 // A retry that is not written yet is not in the queue's answer.
@@ -378,13 +439,31 @@ impl Lane {
                 let next = [next, unwritten].into_iter().flatten().min();
                 self.next_due = next.map(|delay| now + delay.max(Duration::from_millis(1)));
             }
-            Fetched::Page(Err(error)) | Fetched::Due(Err(error)) => {
-                let error = crate::store::chain(&error);
-                tracing::debug!(endpoint = self.endpoint.name, error, "cannot read the queue");
-                self.mode.page_failed(now + RECONSIDER);
-                self.next_due = self.next_due.map(|due| due.max(now + RECONSIDER));
+            Fetched::Run(run, Ok(BlockedRun::Rows(rows))) => {
+                if rows.is_empty() && !run.1 {
+                    self.fetch_again = Some(now + REREAD);
+                }
+                let jobs = rows.into_iter().map(|row| self.queued(row)).collect();
+                self.admitted.extend(self.keys.take_run(run, jobs));
             }
+            Fetched::Run((key, _), Ok(BlockedRun::HeldByOtherKey)) => {
+                self.held_keys.0.push(key);
+                self.held_keys.1.get_or_insert(now + LOOK_AGAIN);
+            }
+            Fetched::Run((key, _), Err(error)) => {
+                self.keys.read_again(key);
+                self.fetch_failed(&error, now);
+            }
+            Fetched::Page(Err(error)) | Fetched::Due(Err(error)) => self.fetch_failed(&error, now),
         }
+    }
+
+    fn fetch_failed(&mut self, error: &StoreError, now: Instant) {
+        let error = crate::store::chain(error);
+        tracing::debug!(endpoint = self.endpoint.name, error, "cannot read the queue");
+        self.mode.page_failed(now + RECONSIDER);
+        self.next_due = self.next_due.map(|due| due.max(now + RECONSIDER));
+        self.fetch_again = Some(now + RECONSIDER);
     }
 
     /// Stopping, and the time for it is over: what is still under way is parked.
@@ -394,7 +473,7 @@ impl Lane {
         }
         self.under_way = FuturesUnordered::new();
         for job in self.jobs_under_way.iter_mut().filter_map(Option::take).collect::<Vec<_>>() {
-            self.park(job);
+            self.park(job, Parking::Ready);
         }
     }
 
@@ -409,7 +488,9 @@ impl Lane {
         let fetches = self.may_fetch(now);
         let due = self.next_due.filter(|_| fetches && self.due.len() < self.due_capacity());
         let page = self.mode.retry_page_at().filter(|at| fetches && *at > now);
-        [rest, pace, full, starved, due, page, self.stop]
+        let again = self.fetch_again.filter(|at| *at > now);
+        let held = self.held_keys.1.filter(|_| fetches);
+        [rest, pace, full, starved, due, page, again, held, self.stop]
             .into_iter()
             .flatten()
             .fold(idle, Instant::min)

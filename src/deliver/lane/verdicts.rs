@@ -7,7 +7,8 @@ use super::Lane;
 use crate::deliver::classify::{Verdict, blame, verdict};
 use crate::deliver::retry;
 use crate::event::Attempt;
-use crate::event::job::{Alert, DisabledReason, Entry, Fare, Job, Outcome, Severity, Then};
+use crate::event::job::{Alert, DisabledReason, Entry, Fare, Job, Outcome, Parking, Severity, Then};
+use crate::endpoint::Ordering;
 use crate::store::Health;
 
 impl Lane {
@@ -31,7 +32,9 @@ impl Lane {
             }
             Verdict::Gone => {
                 self.disable(DisabledReason::Gone);
-                Then::Requeue
+                // Due at once, that is as soon as the endpoint is active again.
+                self.retry_after(&job, Duration::ZERO, now.0);
+                Then::Retry { after: Duration::ZERO, charged: false }
             }
             Verdict::Throttled { rest } => {
                 let rest = self.fitness.throttled(&self.endpoint, rest, now.0);
@@ -50,11 +53,28 @@ impl Lane {
             }
         };
         self.around.gate.add_unlogged();
-        self.tell(Entry::Attempted(Outcome { job, attempt, then }));
-        // After the outcome: a delivery that is requeued must be in the queue before the lane
-        // reads from it.
+        self.tell(Entry::Attempted(Outcome { job: Arc::clone(&job), attempt, then }));
+        self.pass_keys_on(&job, then);
         if self.health != Health::Active && self.mode.is_direct() {
             self.spill();
+        }
+    }
+
+    /// Lets those behind go, or parks them behind a retry.
+    fn pass_keys_on(&mut self, job: &Job, then: Then) {
+        match then {
+            Then::Done | Then::Failed => {
+                let next = self.keys.finish(job);
+                self.admitted.extend(next);
+            }
+            Then::Retry { .. } => {
+                let displaced = self.keys.stick(job);
+                if self.endpoint.ordering == Ordering::Endpoint {
+                    displaced.into_iter().rev().for_each(|job| self.ready.push_front(job));
+                } else {
+                    displaced.into_iter().for_each(|job| self.park(job, Parking::Blocked));
+                }
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! What a database has of an installation.
 
 use super::Installation;
+use crate::lsn::Lsn;
+use crate::store::owner::lsn;
 use crate::store::{Checkpoint, Session, SlotState, StoreError, sql};
 
 /// Everything that the decision what to do rests on.
@@ -39,8 +41,8 @@ pub struct ServerState {
     pub wal_level: String,
     /// Identity of the cluster.
     pub system_identifier: u64,
-    /// Its timeline; 0 on a standby.
-    pub timeline: u32,
+    /// Where its WAL ends.
+    pub wal_position: Lsn,
     /// Whether there is a schema `walhook`.
     pub has_schema: bool,
     /// How many of walhook's two roles there are.
@@ -95,7 +97,7 @@ impl Observed {
             is_standby: false,
             wal_level: "logical".to_owned(),
             system_identifier: 0,
-            timeline: 0,
+            wal_position: Lsn(0),
             has_schema: false,
             roles: 0,
         };
@@ -167,7 +169,7 @@ impl Session {
             wal_level: row.get("wal_level"),
             // The function shows as a signed number what the protocol shows as an unsigned one.
             system_identifier: identifier.parse::<i64>().unwrap_or_default() as u64,
-            timeline: row.get::<_, i32>("timeline") as u32,
+            wal_position: lsn(row.get("wal_position")),
             has_schema: row.get("has_schema"),
             roles: row.get("roles"),
         };

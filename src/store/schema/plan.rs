@@ -18,7 +18,7 @@ pub fn plan(observed: &Observed, installation: &Installation) -> Vec<Step> {
     steps.extend(via_root(observed, installation));
     steps.extend(observed.tables.iter().map(|state| table(state, observed, installation)));
     steps.extend(slot(observed, installation));
-    steps.extend(checkpoint(observed, installation));
+    steps.push(checkpoint(observed, installation));
     steps
 }
 
@@ -240,37 +240,46 @@ fn is_lost(slot: &SlotState) -> bool {
 }
 
 /// Binds the log to the slot: from where, and on which cluster.
-fn checkpoint(observed: &Observed, installation: &Installation) -> Option<Step> {
+fn checkpoint(observed: &Observed, installation: &Installation) -> Step {
     let slot = installation.slot.as_str();
-    let fresh_slot = observed.slot.as_ref().is_none_or(is_lost);
-    let moved = observed.publication.is_none() && !fresh_slot;
     let adopt = fill(script::ADOPT_SLOT, &[("slot", slot)]);
     let Some(checkpoint) = &observed.checkpoint else {
-        return Some(run("checkpoint", "begins at the slot's position", adopt));
+        return run("checkpoint", "begins at the slot's position", adopt);
     };
-    let Checkpoint { confirmed, .. } = checkpoint;
-    let is_other = checkpoint.system_identifier != observed.server.system_identifier;
-    let position = observed.slot.as_ref().and_then(|slot| slot.confirmed).unwrap_or_default();
-    let message = if is_other {
-        format!(
-            "this is another cluster than the one that the log was written on (a copy or a restored \
-             backup); {} deliveries wait in its queue and will be sent by the next run, unless \
-             deleted from walhook.pending",
-            observed.waiting
-        )
-    } else if checkpoint.timeline != observed.server.timeline {
-        format!(
-            "the cluster went on from timeline {} to {}; changes that only the former one had are \
-             not delivered",
-            checkpoint.timeline, observed.server.timeline
-        )
-    } else if fresh_slot || moved {
-        format!("changes committed after {confirmed} and before the slot's new position are lost")
-    } else if position > *confirmed {
-        format!("changes committed after {confirmed} and before {position} are lost")
-    } else {
-        return Some(already("checkpoint", format!("at {confirmed}")));
+    let Some(message) = why_anew(checkpoint, observed) else {
+        return already("checkpoint", format!("at {}", checkpoint.confirmed));
     };
     let raise = fill(script::RAISE_GAP, &[("slot", slot), ("message", &message)]);
-    Some(run("checkpoint", format!("begins anew: {message}"), format!("{raise}{adopt}")))
+    run("checkpoint", format!("begins anew: {message}"), format!("{raise}{adopt}"))
+}
+
+/// Why the checkpoint says nothing about this slot of this cluster any more.
+fn why_anew(checkpoint: &Checkpoint, observed: &Observed) -> Option<String> {
+    let Observed { server, slot, waiting, .. } = observed;
+    let settled = checkpoint.confirmed;
+    if checkpoint.system_identifier != server.system_identifier {
+        return Some(format!(
+            "this is another cluster than the one that the log was written on (a copy, or a \
+             restored backup); the {waiting} deliveries in its queue will be sent by the next run, \
+             unless deleted from walhook.pending before"
+        ));
+    }
+    if server.wal_position < settled {
+        return Some(format!(
+            "everything was settled up to {settled}, but the WAL ends at {}: the database went \
+             back in time; what was committed on the lost history may have been sent",
+            server.wal_position
+        ));
+    }
+    let is_new = slot.as_ref().is_none_or(is_lost);
+    if is_new || observed.publication.is_none() {
+        return Some(format!(
+            "what was committed between {settled} and the slot's new position is not sent"
+        ));
+    }
+    let position = slot.as_ref().and_then(|slot| slot.confirmed).filter(|at| *at > settled)?;
+    Some(format!(
+        "everything was settled up to {settled}, but the slot starts at {position}: what was \
+         committed in between is not sent"
+    ))
 }

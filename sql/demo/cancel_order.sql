@@ -1,0 +1,3 @@
+-- cancel_order
+delete from orders
+where id = $1

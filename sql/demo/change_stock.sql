@@ -1,0 +1,4 @@
+-- change_stock
+update product
+set stock = stock + $1
+where sku = $2

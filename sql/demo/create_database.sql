@@ -1,0 +1,2 @@
+-- create_database
+create database shop

@@ -1,0 +1,4 @@
+-- pay_order
+update orders
+set status = 'paid', updated_by = 'payments'
+where id = $1

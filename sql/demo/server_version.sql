@@ -1,0 +1,2 @@
+-- server_version
+show server_version

@@ -1,0 +1,485 @@
+//! Order: events of one key never overtake each other. Pure.
+//!
+//! A key has at most one delivery under way; later ones wait behind it, in memory. When one must
+//! be retried its key is *stuck*: what waited behind it goes to the queue as `blocked`, and so
+//! does what arrives, until the retry has ended and the blocked rows have been sent one by one. A
+//! delivery with two keys (an update that changed the primary key) takes both.
+//!
+//! Where the order is the endpoint's there is one key, and nothing is blocked row by row: while it
+//! is stuck the lane sends nothing but the retry.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::{Arc, Weak};
+
+use crate::endpoint::Ordering;
+use crate::event::job::Job;
+
+/// Who has which key.
+#[derive(Debug)]
+pub(super) struct Keys {
+    ordering: Ordering,
+    busy: Map<Busy>,
+    stuck: Map<Stuck>,
+    /// Stuck keys whose blocked rows are to be read.
+    to_read: VecDeque<u64>,
+    waiting_count: usize,
+}
+
+type Map<V> = HashMap<u64, V, BuildHasherDefault<AsItIs>>;
+
+#[derive(Debug, Default)]
+struct Busy {
+    is_under_way: bool,
+    waiting: VecDeque<Arc<Job>>,
+}
+
+#[derive(Debug, Default)]
+struct Stuck {
+    /// The last delivery that was parked behind it; gone once it is committed.
+    last_parked: Weak<Job>,
+    /// Blocked rows that were read, in order; the first may be under way.
+    run: VecDeque<Arc<Job>>,
+}
+
+/// Where a delivery may go.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It has its keys.
+    Start,
+    /// It waits in memory.
+    Wait,
+    /// Its key is stuck: to the queue.
+    Block,
+    /// The endpoint's one key is stuck: it stays where it was, and so does everything after it.
+    Hold,
+}
+
+impl Keys {
+    pub(super) fn new(ordering: Ordering, stuck: impl IntoIterator<Item = u64>) -> Self {
+        let mut keys = Self {
+            ordering,
+            busy: Map::default(),
+            stuck: Map::default(),
+            to_read: VecDeque::new(),
+            waiting_count: 0,
+        };
+        for key in stuck {
+            let key = if ordering == Ordering::Endpoint { 0 } else { key };
+            keys.stuck.insert(key, Stuck::default());
+        }
+        keys
+    }
+
+    /// The one or two keys of a delivery; none where there is no order.
+    fn of(&self, job: &Job) -> impl Iterator<Item = u64> + use<> {
+        let [key, former] = job.delivery.event.keys;
+        let keys = match self.ordering {
+            Ordering::None => [None, None],
+            Ordering::Endpoint => [Some(0), None],
+            Ordering::Key => [Some(key), Some(former).filter(|former| *former != key)],
+        };
+        keys.into_iter().flatten()
+    }
+
+    /// Asks for a delivery's keys; deliveries must ask in order.
+    pub(super) fn admit(&mut self, job: &Arc<Job>) -> Admission {
+        if !self.stuck.is_empty() && self.of(job).any(|key| self.stuck.contains_key(&key)) {
+            if self.ordering == Ordering::Endpoint {
+                return Admission::Hold;
+            }
+            self.park_behind(job);
+            return Admission::Block;
+        }
+        if self.of(job).any(|key| self.busy.contains_key(&key)) {
+            for key in self.of(job) {
+                self.busy.entry(key).or_default().waiting.push_back(Arc::clone(job));
+            }
+            self.waiting_count += 1;
+            return Admission::Wait;
+        }
+        for key in self.of(job) {
+            self.busy.entry(key).or_default().is_under_way = true;
+        }
+        Admission::Start
+    }
+
+    /// Deliveries that wait in memory behind others.
+    pub(super) fn waiting_count(&self) -> usize {
+        self.waiting_count
+    }
+
+    /// Later deliveries of its other key must not overtake a parked one either.
+    fn park_behind(&mut self, job: &Arc<Job>) {
+        for key in self.of(job) {
+            self.stuck.entry(key).or_default().last_parked = Arc::downgrade(job);
+        }
+    }
+
+    /// A delivery is done with. Returns those behind it that have their keys now.
+    pub(super) fn finish(&mut self, job: &Job) -> Vec<Arc<Job>> {
+        let mut next = Vec::new();
+        for key in self.of(job) {
+            if let Some(stuck) = self.stuck.get_mut(&key) {
+                if stuck.run.front().is_some_and(|first| first.delivery.id == job.delivery.id) {
+                    stuck.run.pop_front();
+                }
+                match stuck.run.front() {
+                    Some(job) => next.push(Arc::clone(job)),
+                    None if self.ordering == Ordering::Endpoint => {
+                        self.stuck.remove(&key);
+                    }
+                    None => self.to_read.push_back(key),
+                }
+            }
+            self.leave(key, &mut next);
+        }
+        next
+    }
+
+    fn leave(&mut self, key: u64, next: &mut Vec<Arc<Job>>) {
+        let Some(busy) = self.busy.get_mut(&key) else { return };
+        busy.is_under_way = false;
+        let Some(first) = busy.waiting.front().cloned() else {
+            self.busy.remove(&key);
+            return;
+        };
+        let has_its_keys = self.of(&first).all(|key| {
+            self.busy.get(&key).is_some_and(|busy| {
+                let is_first = |other: &Arc<Job>| Arc::ptr_eq(other, &first);
+                !busy.is_under_way && busy.waiting.front().is_some_and(is_first)
+            })
+        });
+        if !has_its_keys {
+            return;
+        }
+        for key in self.of(&first) {
+            if let Some(busy) = self.busy.get_mut(&key) {
+                busy.waiting.pop_front();
+                busy.is_under_way = true;
+            }
+        }
+        self.waiting_count -= 1;
+        next.push(first);
+    }
+
+    /// A delivery must be retried. Returns what waited behind it, in order: for the queue, or,
+    /// where the order is the endpoint's, back to where it came from.
+    pub(super) fn stick(&mut self, job: &Job) -> Vec<Arc<Job>> {
+        let mut displaced: Vec<Arc<Job>> = Vec::new();
+        let mut keys: Vec<u64> = self.of(job).collect();
+        while let Some(key) = keys.pop() {
+            // What was read of the blocked rows is still in the queue.
+            self.stuck.entry(key).or_default().run.clear();
+            let Some(busy) = self.busy.remove(&key) else { continue };
+            for waiting in busy.waiting {
+                keys.extend(self.of(&waiting).filter(|other| *other != key));
+                self.displace(waiting, &mut displaced);
+            }
+        }
+        displaced.sort_by_key(|job| job.delivery.event.position);
+        if self.ordering == Ordering::Key {
+            for job in &displaced {
+                self.park_behind(job);
+            }
+        }
+        displaced
+    }
+
+    /// Gives up everything that waits in memory, for the queue. Stuck keys stay stuck; blocked
+    /// rows that were read and are not under way are read again.
+    pub(super) fn drain(&mut self, is_under_way: impl Fn(&Job) -> bool) -> Vec<Arc<Job>> {
+        let mut waiting: Vec<Arc<Job>> = Vec::new();
+        let mut busy = std::mem::take(&mut self.busy);
+        for job in busy.values_mut().flat_map(|busy| busy.waiting.drain(..)) {
+            self.displace(job, &mut waiting);
+        }
+        busy.retain(|_, busy| busy.is_under_way);
+        self.busy = busy;
+        waiting.sort_by_key(|job| job.delivery.event.position);
+        for (key, stuck) in &mut self.stuck {
+            match stuck.run.front() {
+                Some(first) if is_under_way(first) => stuck.run.truncate(1),
+                Some(_) => {
+                    stuck.run.clear();
+                    self.to_read.push_back(*key);
+                }
+                None => {}
+            }
+        }
+        waiting
+    }
+
+    /// A delivery with two keys waits behind both and is displaced once.
+    fn displace(&mut self, job: Arc<Job>, displaced: &mut Vec<Arc<Job>>) {
+        let is_double = self.of(&job).count() > 1;
+        if !is_double || !displaced.iter().any(|known| Arc::ptr_eq(known, &job)) {
+            self.waiting_count -= 1;
+            displaced.push(job);
+        }
+    }
+
+    /// A stuck key whose blocked rows are to be read now, and whether everything parked behind
+    /// it is committed, so that finding none means that there are none.
+    pub(super) fn next_to_read(&mut self) -> Option<(u64, bool)> {
+        while let Some(key) = self.to_read.pop_front() {
+            if let Some(stuck) = self.stuck.get(&key) {
+                return Some((key, stuck.last_parked.strong_count() == 0));
+            }
+        }
+        None
+    }
+
+    /// Blocked rows of `key` were read. Returns the first, which has its keys.
+    pub(super) fn take_run(
+        &mut self,
+        (key, is_complete): (u64, bool),
+        rows: Vec<Arc<Job>>,
+    ) -> Option<Arc<Job>> {
+        let Some(first) = rows.first().cloned() else {
+            if is_complete {
+                self.stuck.remove(&key);
+            } else {
+                self.to_read.push_back(key);
+            }
+            return None;
+        };
+        // Both keys of one delivery may have been read for; it is sent once.
+        let is_taken = self.of(&first).filter(|other| *other != key).any(|other| {
+            let run = self.stuck.get(&other).map(|stuck| &stuck.run);
+            run.and_then(|run| run.front()).is_some_and(|job| job.delivery.id == first.delivery.id)
+        });
+        let stuck = self.stuck.get_mut(&key)?;
+        if is_taken || !stuck.run.is_empty() {
+            return None;
+        }
+        stuck.run = rows.into();
+        Some(first)
+    }
+
+    /// Blocked rows of `key` could not be read, or something else holds the first of them.
+    pub(super) fn read_again(&mut self, key: u64) {
+        self.to_read.push_back(key);
+    }
+}
+
+/// Keys are hashes already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only `u64` is ever hashed; this keeps the trait's promise for anything else.
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use bytes::Bytes;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::endpoint::EndpointId;
+    use crate::event::budget::Share;
+    use crate::event::{Delivery, DeliveryId, Event, EventId};
+    use crate::lsn::{Lsn, Position};
+
+    fn job(number: u64, keys: [u64; 2]) -> Arc<Job> {
+        let event = Event {
+            id: EventId(u128::from(number)),
+            event_type: Arc::from("order.updated"),
+            position: Position { commit: Lsn(number), ordinal: 0 },
+            commit_time: 0,
+            keys,
+        };
+        let delivery = Delivery {
+            id: DeliveryId(Uuid::from_u128(u128::from(number))),
+            endpoint: EndpointId(Uuid::nil()),
+            event: Arc::new(event),
+            body: Bytes::new(),
+        };
+        Arc::new(Job::routed(delivery, 0, number, Share::new(0).take(0)))
+    }
+
+    fn number(job: &Job) -> u64 {
+        job.delivery.event.position.commit.0
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum State {
+        Retry,
+        Blocked,
+    }
+
+    /// A lane and its queue, reduced to what concerns order.
+    struct Model {
+        keys: Keys,
+        under_way: BTreeMap<u64, Arc<Job>>,
+        /// Rows of the queue, by number.
+        rows: BTreeMap<u64, ([u64; 2], State)>,
+        unfinished: BTreeMap<u64, [u64; 2]>,
+    }
+
+    impl Model {
+        fn arrive(&mut self, job: Arc<Job>) {
+            self.unfinished.insert(number(&job), job.delivery.event.keys);
+            match self.keys.admit(&job) {
+                Admission::Start => self.start(job),
+                Admission::Wait => {}
+                Admission::Block => self.block(&job),
+                Admission::Hold => panic!("only where the order is the endpoint's"),
+            }
+        }
+
+        fn block(&mut self, job: &Job) {
+            self.rows.insert(number(job), (job.delivery.event.keys, State::Blocked));
+        }
+
+        fn start(&mut self, job: Arc<Job>) {
+            let this = number(&job);
+            for (other, keys) in self.unfinished.range(..this) {
+                let shares = keys.iter().any(|key| job.delivery.event.keys.contains(key));
+                assert!(!shares, "{this} overtakes {other}");
+            }
+            assert!(self.under_way.insert(this, job).is_none(), "{this} is sent twice at a time");
+        }
+
+        fn end(&mut self, this: u64, is_done: bool) {
+            let Some(job) = self.under_way.remove(&this) else { return };
+            if is_done {
+                self.rows.remove(&this);
+                self.unfinished.remove(&this);
+                for next in self.keys.finish(&job) {
+                    self.start(next);
+                }
+                self.read();
+            } else {
+                for displaced in self.keys.stick(&job) {
+                    self.block(&displaced);
+                }
+                self.rows.insert(this, (job.delivery.event.keys, State::Retry));
+            }
+        }
+
+        fn retry(&mut self, this: u64) {
+            let keys = self.rows[&this].0;
+            if !self.under_way.contains_key(&this) {
+                self.start(job(this, keys));
+            }
+        }
+
+        /// What `blocked_run` answers, for every key that asks.
+        fn read(&mut self) {
+            let mut held = Vec::new();
+            while let Some((key, _)) = self.keys.next_to_read() {
+                let free = |this: &u64| !self.under_way.contains_key(this);
+                let blocked = |(this, (keys, state)): &(&u64, &([u64; 2], State))| {
+                    *state == State::Blocked && keys.contains(&key) && free(this)
+                };
+                let candidates: Vec<(u64, [u64; 2])> =
+                    self.rows.iter().filter(blocked).map(|(n, (keys, _))| (*n, *keys)).collect();
+                let run = match candidates.first() {
+                    Some((this, keys)) if keys[0] != keys[1] => {
+                        let other = if keys[0] == key { keys[1] } else { keys[0] };
+                        if self.rows.range(..this).any(|(_, (keys, _))| keys.contains(&other)) {
+                            held.push(key);
+                            continue;
+                        }
+                        vec![(*this, *keys)]
+                    }
+                    _ => candidates.into_iter().take_while(|(_, k)| k[0] == k[1]).collect(),
+                };
+                let run = run.into_iter().map(|(this, keys)| job(this, keys)).collect();
+                if let Some(first) = self.keys.take_run((key, true), run) {
+                    self.start(first);
+                }
+            }
+            held.into_iter().for_each(|key| self.keys.read_again(key));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_delivery_overtakes_another_of_its_key_and_none_is_forgotten(
+            steps in prop::collection::vec((0u8..4, 0usize..8, 0u64..4, 0u64..12), 0..200),
+        ) {
+            let mut model = Model {
+                keys: Keys::new(Ordering::Key, []),
+                under_way: BTreeMap::new(),
+                rows: BTreeMap::new(),
+                unfinished: BTreeMap::new(),
+            };
+            for (next, (action, pick, key, former)) in steps.into_iter().enumerate() {
+                let former = if former < 4 { former } else { key };
+                let nth = |model: &Model| model.under_way.keys().nth(pick).copied();
+                match action {
+                    0 => model.arrive(job(next as u64 + 1, [key, former])),
+                    1 | 2 => {
+                        if let Some(this) = nth(&model) {
+                            model.end(this, action == 1);
+                        }
+                    }
+                    _ => {
+                        let due = |(this, (_, state)): (&u64, &([u64; 2], State))| {
+                            (*state == State::Retry).then_some(*this)
+                        };
+                        if let Some(this) = model.rows.iter().filter_map(due).nth(pick) {
+                            model.retry(this);
+                        }
+                    }
+                }
+            }
+            for _ in 0..10_000 {
+                let Some(first) = model.under_way.keys().next().copied() else {
+                    let retry = model.rows.iter().find(|(_, (_, state))| *state == State::Retry);
+                    let Some(this) = retry.map(|(this, _)| *this) else {
+                        model.read();
+                        if model.under_way.is_empty() { break }
+                        continue;
+                    };
+                    model.retry(this);
+                    continue;
+                };
+                model.end(first, true);
+            }
+            prop_assert!(model.unfinished.is_empty(), "left: {:?}", model.unfinished);
+            prop_assert_eq!(model.keys.waiting_count(), 0);
+            prop_assert!(model.keys.busy.is_empty() && model.keys.stuck.is_empty());
+        }
+    }
+
+    #[test]
+    fn where_the_endpoint_orders_a_retry_holds_everything() {
+        let mut keys = Keys::new(Ordering::Endpoint, []);
+        let jobs: Vec<_> = (1..4).map(|n| job(n, [n, n])).collect();
+        assert_eq!(keys.admit(&jobs[0]), Admission::Start);
+        assert_eq!(keys.admit(&jobs[1]), Admission::Wait);
+        assert_eq!(keys.stick(&jobs[0]).len(), 1);
+        assert_eq!(keys.admit(&jobs[1]), Admission::Hold);
+        assert!(keys.finish(&jobs[0]).is_empty());
+        assert_eq!(keys.admit(&jobs[1]), Admission::Start);
+    }
+
+    #[test]
+    fn without_order_nothing_waits() {
+        let mut keys = Keys::new(Ordering::None, []);
+        let (first, second) = (job(1, [7, 7]), job(2, [7, 7]));
+        assert_eq!(keys.admit(&first), Admission::Start);
+        assert!(keys.stick(&first).is_empty());
+        assert_eq!(keys.admit(&second), Admission::Start);
+    }
+}

@@ -1,0 +1,132 @@
+//! Logical messages: who did it, custom events, and what is not for walhook.
+
+use walhook::capture::Captured;
+
+use crate::stream::Stream;
+
+const TABLE: &str = "create table t (id int primary key);
+    create function say(prefix text, content text, transactional boolean default true)
+        returns void language sql as $$
+            select pg_logical_emit_message(transactional, prefix, content) $$;";
+
+#[tokio::test]
+async fn an_actor_applies_to_what_follows_until_it_is_overwritten_cleared_or_committed() {
+    let mut stream = Stream::of(TABLE).await;
+    let lines = stream
+        .lines(
+            "begin; insert into t values (1);
+             select say('walhook.user', '{\"id\": 1}');  insert into t values (2), (3);
+             select say('walhook.user', '\"b\"');        delete from t where id = 2;
+             select say('walhook.user', 'null');         insert into t values (4);
+             select say('walhook.user', '5');            truncate t;
+             select say('walhook.user', '');             insert into t values (5);
+             select say('walhook.user', '6');            commit;
+             insert into t values (6)",
+        )
+        .await;
+    assert_eq!(
+        lines,
+        [
+            "insert t id=1",
+            "insert t id=2 by {\"id\": 1}",
+            "insert t id=3 by {\"id\": 1}",
+            "delete t key(id=2) by \"b\"",
+            "insert t id=4",
+            "truncate t by 5",
+            "insert t id=5",
+            "insert t id=6",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_actor_that_is_not_json_is_ignored() {
+    let mut stream = Stream::of(TABLE).await;
+    let sql = "begin; select say('walhook.user', '1'); select say('walhook.user', '{oops');
+               insert into t values (1); commit";
+    assert_eq!(stream.lines(sql).await, ["insert t id=1 by 1"]);
+}
+
+#[tokio::test]
+async fn messages_outside_the_transaction_are_ignored() {
+    let mut stream = Stream::of(TABLE).await;
+    let sql = "begin; select say('walhook.user', '1', false); insert into t values (1);
+               select say('walhook.event', '{\"type\":\"a.b\",\"object\":1}', false); commit;
+               select say('walhook.user', '2', false); insert into t values (2)";
+    assert_eq!(stream.lines(sql).await, ["insert t id=1", "insert t id=2"]);
+}
+
+#[tokio::test]
+async fn sequins_annotations_name_the_actor_too() {
+    let mut stream = Stream::of(TABLE).await;
+    let sql = "begin; select say('sequin:transaction_annotations.set', '{\"user\":1}');
+               insert into t values (1);
+               select say('sequin:transaction_annotations.clear', '');
+               insert into t values (2); commit";
+    assert_eq!(stream.lines(sql).await, ["insert t id=1 by {\"user\":1}", "insert t id=2"]);
+}
+
+#[tokio::test]
+async fn a_rolled_back_savepoint_takes_its_actor_along() {
+    let mut stream = Stream::of(TABLE).await;
+    let sql = "begin; select say('walhook.user', '1'); savepoint s;
+               select say('walhook.user', '2'); rollback to s; insert into t values (1); commit";
+    assert_eq!(stream.lines(sql).await, ["insert t id=1 by 1"]);
+}
+
+#[tokio::test]
+async fn an_emitted_event_comes_in_order_with_its_actor_and_needs_no_table() {
+    let mut stream = Stream::of(TABLE).await;
+    let sql = "begin; select say('walhook.user', '1'); insert into t values (1);
+               select say('walhook.event', '{\"type\": \"mfa.failed\", \"object\": {\"n\": 1.10}}');
+               insert into t values (2); commit;
+               select say('walhook.event', '{\"type\": \"mfa.failed\", \"object\": null}')";
+    assert_eq!(
+        stream.lines(sql).await,
+        [
+            "insert t id=1 by 1",
+            "emit mfa.failed {\"n\": 1.10} by 1",
+            "insert t id=2 by 1",
+            "emit mfa.failed null"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn unusable_events_are_skipped_and_those_after_them_keep_their_positions() {
+    let mut stream = Stream::of(TABLE).await;
+    stream
+        .execute(
+            "begin; select say('walhook.event', 'oops');
+             select say('walhook.event', '{\"type\":\"big\",\"object\":\"' || repeat('x', 2000000) || '\"}');
+             select say('walhook.event', '{\"type\":\"a.b\",\"object\":1}'); commit",
+        )
+        .await;
+    let read = stream.read().await;
+    let emitted = read.iter().find_map(|captured| match captured {
+        Captured::Emitted(emitted) => Some((&*emitted.event_type, emitted.position.ordinal)),
+        _ => None,
+    });
+    assert_eq!(emitted, Some(("a.b", 2)));
+}
+
+#[tokio::test]
+async fn a_change_of_configuration_stands_between_the_changes_it_parts() {
+    let mut stream = Stream::of(TABLE).await;
+    let sql = "begin; insert into t values (1); select say('walhook.config', 'anything');
+               insert into t values (2); commit";
+    stream.execute(sql).await;
+    let read = stream.read().await;
+    let [.., Captured::Configured { from, content }, Captured::Change(after), _] = &read[..] else {
+        panic!("{read:?}")
+    };
+    assert_eq!(from, &after.position);
+    assert_eq!(&content[..], b"anything");
+}
+
+#[tokio::test]
+async fn messages_for_others_are_left_alone() {
+    let mut stream = Stream::of(TABLE).await;
+    let lines = stream.lines("select say('walhook.users', '1'), say('other', 'x')").await;
+    assert_eq!(lines, [""; 0]);
+}
