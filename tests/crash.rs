@@ -11,7 +11,8 @@ use support::daemon::{Site, endpoint};
 use support::hooks::{Hook, Hooks, Latch, Reply};
 use support::pg::{Database, Pg};
 
-const ITEMS: &str = "create table items (id bigint generated always as identity primary key, n int)";
+const ITEMS: &str =
+    "create table items (id bigint generated always as identity primary key, n int)";
 
 /// How often the daemon is killed under load.
 const KILLS: usize = 10;
@@ -83,7 +84,10 @@ async fn kill_9_loses_nothing_and_repeats_only_what_was_not_logged() {
             tokio::time::sleep(delay).await;
             daemon.kill().await;
             let rows = database
-                .query("select delivery_id::text from walhook.attempt where outcome = 'success'", &[])
+                .query(
+                    "select delivery_id::text from walhook.attempt where outcome = 'success'",
+                    &[],
+                )
                 .await;
             let rows: HashSet<String> = rows.iter().map(|row| row.get(0)).collect();
             logged.push((hooks.len(), other.len(), rows));
@@ -148,7 +152,9 @@ async fn a_large_transaction_goes_on_where_kill_9_left_it() {
     assert!(inside, "the watermark moves inside a transaction");
     let daemon = site.run().await;
     let hooks = hooks
-        .until(|hooks| hooks.len() >= ROWS && hooks.last().is_some_and(|h| h.number("n") == ROWS as i64))
+        .until(|hooks| {
+            hooks.len() >= ROWS && hooks.last().is_some_and(|h| h.number("n") == ROWS as i64)
+        })
         .await;
     assert_eq!(first_arrivals(&hooks), (1..=ROWS as i64).collect::<Vec<_>>());
     let ids: HashSet<_> = hooks.iter().map(Hook::event_id).collect();
@@ -191,7 +197,9 @@ async fn a_delivery_that_hung_too_long_for_the_slot_is_due_again_after_kill_9() 
     let daemon = site.up().await;
     database.execute("insert into items (n) values (1)").await;
     hooks.arrived(1).await;
-    database.becomes_true("select count(*) = 1 from walhook.pending where state = 'in_flight'").await;
+    database
+        .becomes_true("select count(*) = 1 from walhook.pending where state = 'in_flight'")
+        .await;
     database
         .becomes_true(&format!(
             "select confirmed_flush_lsn > (select commit_lsn from walhook.pending) \
@@ -395,11 +403,16 @@ async fn a_server_that_restarts_is_met_again_without_an_operator() {
             pg.cluster().restart().unwrap();
         });
         let again = database.connect().await;
-        again.client.batch_execute("insert into items (n) select generate_series(201, 300)").await.unwrap();
+        again
+            .client
+            .batch_execute("insert into items (n) select generate_series(201, 300)")
+            .await
+            .unwrap();
         let hooks = hooks.until(|hooks| first_arrivals(hooks).len() == 300).await;
         assert_eq!(hooks.len(), 300, "the same process sends nothing twice");
         daemon.stop().await;
-        let logged = again.client.query_one("select count(*) from walhook.attempt", &[]).await.unwrap();
+        let logged =
+            again.client.query_one("select count(*) from walhook.attempt", &[]).await.unwrap();
         assert_eq!(logged.get::<_, i64>(0), 300);
     }
 }

@@ -19,6 +19,8 @@ async fn a_committed_row_becomes_a_logged_webhook() {
     let hook = hooks.arrived(1).await.remove(0);
     assert_eq!(hook.event_type(), "orders.created");
     assert_eq!(hook.object(), serde_json::json!({"id": 1, "status": "new"}));
-    database.becomes_true("select count(*) = 1 from walhook.webhook_log where status = 'success'").await;
+    database
+        .becomes_true("select count(*) = 1 from walhook.webhook_log where status = 'success'")
+        .await;
     daemon.stop().await;
 }

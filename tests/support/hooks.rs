@@ -60,7 +60,10 @@ impl Hook {
     pub fn number(&self, member: &str) -> i64 {
         let object = self.object();
         let value = &object[member];
-        value.as_i64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_else(|| panic!("{object}"))
+        value
+            .as_i64()
+            .or_else(|| value.as_str()?.parse().ok())
+            .unwrap_or_else(|| panic!("{object}"))
     }
 
     /// As in `order.created`.
@@ -186,7 +189,8 @@ impl Hooks {
     /// Waits until at least `count` have arrived at `path`.
     #[track_caller]
     pub fn arrived_at(&self, path: &'static str, count: usize) -> impl Future<Output = Vec<Hook>> {
-        let all = self.until(move |hooks| hooks.iter().filter(|h| h.path() == path).count() >= count);
+        let all =
+            self.until(move |hooks| hooks.iter().filter(|h| h.path() == path).count() >= count);
         async move { all.await.into_iter().filter(|hook| hook.path() == path).collect() }
     }
 
@@ -199,7 +203,12 @@ impl Hooks {
             let come = count.wait_for(|_| enough(&hooks.lock().unwrap()));
             let came = tokio::time::timeout(PATIENCE, come).await.is_ok();
             let hooks = hooks.lock().unwrap().clone();
-            assert!(came, "{caller}: it did not come; {} others did: {}", hooks.len(), last(&hooks));
+            assert!(
+                came,
+                "{caller}: it did not come; {} others did: {}",
+                hooks.len(),
+                last(&hooks)
+            );
             hooks
         }
     }
@@ -208,7 +217,12 @@ impl Hooks {
 fn last(hooks: &[Hook]) -> String {
     let lines = hooks.iter().rev().take(20).rev().map(|hook| {
         let body = String::from_utf8_lossy(hook.body());
-        format!("\n  {} #{} {}", hook.path(), hook.attempt(), body.chars().take(160).collect::<String>())
+        format!(
+            "\n  {} #{} {}",
+            hook.path(),
+            hook.attempt(),
+            body.chars().take(160).collect::<String>()
+        )
     });
     lines.collect()
 }

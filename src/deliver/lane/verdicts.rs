@@ -6,9 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 use super::Lane;
 use crate::deliver::classify::{Verdict, blame, verdict};
 use crate::deliver::retry;
-use crate::event::Attempt;
-use crate::event::job::{Alert, DisabledReason, Entry, Fare, Job, Outcome, Parking, Severity, Then};
 use crate::endpoint::Ordering;
+use crate::event::Attempt;
+use crate::event::job::{
+    Alert, DisabledReason, Entry, Fare, Job, Outcome, Parking, Severity, Then,
+};
 use crate::store::Health;
 
 impl Lane {
