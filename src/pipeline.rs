@@ -89,6 +89,8 @@ impl Reader {
         shutdown: &mut Shutdown,
     ) -> Result<(), ReadError> {
         self.capture.restart();
+        // A fresh session knows nothing; some servers take a report of zero as a step back.
+        stream.confirm(*self.confirmed.borrow_and_update());
         loop {
             tokio::select! {
                 frame = stream.next() => self.take_chunk(frame?, stream).await?,

@@ -1,8 +1,13 @@
 //! The throwaway cluster that the demo and all other tests stand on.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use support::pg::{Connected, Pg};
 use walhook::demo::cluster::{Cluster, ClusterError, ClusterOptions};
@@ -63,4 +68,31 @@ fn nothing_is_left_of_a_dropped_cluster() {
     assert_eq!(home.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     drop(cluster);
     assert!(!home.exists());
+}
+
+/// Set in the process that is to be killed.
+const HOLD: &str = "WALHOOK_TEST_HOLD_CLUSTER";
+
+#[tokio::test]
+async fn a_killed_process_leaves_no_server_behind() {
+    if std::env::var_os(HOLD).is_some() {
+        let cluster = Cluster::start(ClusterOptions::default()).unwrap();
+        println!("\n{}", cluster.url("postgres"));
+        std::future::pending::<()>().await;
+    }
+    let mut process = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_killed_process_leaves_no_server_behind", "--nocapture"])
+        .env(HOLD, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let url = lines.find_map(|line| line.ok().filter(|line| line.starts_with("postgres://")));
+    let (client, connection) =
+        tokio_postgres::connect(&url.unwrap(), tokio_postgres::NoTls).await.unwrap();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(60), connection).await;
+    assert!(ended.is_ok(), "the server goes on");
+    drop(client);
 }

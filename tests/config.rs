@@ -304,3 +304,28 @@ fn a_fault_found_later_is_shown_where_its_key_stands() {
     let text = config.places.fault_at("endpoints[0].nothing.here", "x", "y").to_string();
     assert!(text.contains("config.toml:3:"), "{text}");
 }
+
+#[test]
+fn a_label_that_no_captured_table_has_is_warned_of() {
+    let config = good(&format!(
+        "tables = [\"billing.*\", \"public.log\"]\n[models.\"store.Customer\"]\ntable = \"public.customers\"\n\
+         {ENDPOINT}include_models = [\"store.*\", \"billing.invoice\", \"public.log\", \"public.customers\"]\n\
+         redact_fields = {{ \"store.Custmer\" = {{ email = \"***\" }}, \"store.Customer\" = {{ email = \"***\" }} }}\n"
+    ));
+    let warned: Vec<(&str, &str)> = config
+        .warnings
+        .iter()
+        .filter(|warning| warning.problem.contains("label"))
+        .map(|warning| (warning.key.as_str(), warning.fix.as_str()))
+        .collect();
+    assert_eq!(
+        warned,
+        [
+            (
+                "endpoints[0].include_models[3]",
+                "declare the model, or name its table in [database] tables"
+            ),
+            ("endpoints[0].redact_fields.\"store.Custmer\"", "did you mean \"store.Customer\"?"),
+        ]
+    );
+}

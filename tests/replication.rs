@@ -137,7 +137,6 @@ async fn the_system_is_the_one_that_sql_names() {
 async fn what_has_arrived_can_be_taken_without_waiting() {
     let database = source(Pg::shared()).await;
     let mut stream = start(&database).await;
-    assert_eq!(stream.next_buffered().unwrap(), None);
     database.execute("insert into t select g from generate_series(1, 100) g").await;
     let mut rows = 0;
     while rows < 100 {
@@ -265,13 +264,13 @@ async fn a_dropped_future_loses_nothing() {
 async fn an_impatient_server_is_kept_content() {
     let database = source(Pg::shared()).await;
     let mut url = database.url.clone();
-    url.push_str("?options=-c%20wal_sender_timeout%3D300ms");
+    url.push_str("?options=-c%20wal_sender_timeout%3D2s");
     let session = Session::connect(&dsn(&url)).await.unwrap();
     let mut stream = session.start(&database.name, &database.name, Lsn(0)).await.unwrap();
-    // Three timeouts long, waiting for frames and then not wanting any.
+    // Longer than the timeout, waiting for frames and then not wanting any.
     let waiting = async { while stream.next().await.is_ok() {} };
-    assert!(timeout(Duration::from_millis(900), waiting).await.is_err(), "still streaming");
-    assert!(timeout(Duration::from_millis(900), stream.idle()).await.is_err(), "still alive");
+    assert!(timeout(Duration::from_millis(2800), waiting).await.is_err(), "still streaming");
+    assert!(timeout(Duration::from_millis(2800), stream.idle()).await.is_err(), "still alive");
     database.execute("insert into t values (1)").await;
     transaction(&mut stream).await;
 }
@@ -280,12 +279,12 @@ async fn an_impatient_server_is_kept_content() {
 async fn a_stream_that_nobody_reads_stays_alive_and_then_delivers_all() {
     let database = source(Pg::shared()).await;
     let mut url = database.url.clone();
-    url.push_str("?options=-c%20wal_sender_timeout%3D300ms");
+    url.push_str("?options=-c%20wal_sender_timeout%3D2s");
     let session = Session::connect(&dsn(&url)).await.unwrap();
     let mut stream = session.start(&database.name, &database.name, Lsn(0)).await.unwrap();
     let insert = "insert into t select g, repeat('x', 1000) from generate_series(1, 20000) g";
     database.execute(insert).await;
-    assert!(timeout(Duration::from_millis(1500), stream.idle()).await.is_err(), "still alive");
+    assert!(timeout(Duration::from_millis(3500), stream.idle()).await.is_err(), "still alive");
     let (payloads, _) = transaction(&mut stream).await;
     assert_eq!(payloads.len(), 20000 + 3);
 }
@@ -299,6 +298,22 @@ async fn a_row_of_many_megabytes_arrives_whole() {
     let (payloads, _) = transaction(&mut stream).await;
     assert!(payloads[2].len() > 30_000_000);
     assert!(contains(&transaction(&mut stream).await.0, "small"));
+}
+
+#[tokio::test]
+async fn keepalives_tell_how_far_the_server_has_read_past_what_nobody_wants() {
+    let database = source(Pg::shared()).await;
+    let mut stream = start(&database).await;
+    database.execute("create table unwanted as select g from generate_series(1, 1000) g").await;
+    let query = "select pg_current_wal_lsn()::text";
+    let written: Lsn = database.query_one::<String>(query, &[]).await.parse().unwrap();
+    loop {
+        match next(&mut stream).await {
+            Frame::Keepalive { wal_end, .. } if wal_end >= written => break,
+            Frame::Keepalive { .. } => {}
+            Frame::Data { payload, .. } => panic!("{payload:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -10,8 +10,9 @@ begin
             using errcode = 'invalid_parameter_value',
                   hint = 'Use lower-case words joined by dots, as in mfa.failed.';
     end if;
-    perform pg_logical_emit_message(true, 'walhook.event',
-        format('{"type":%s,"object":%s}', to_json(type), coalesce(object::text, 'null')));
+    -- The WAL keeps the bytes as they are, and the daemon reads UTF-8.
+    perform pg_logical_emit_message(true, 'walhook.event', convert_to(
+        format('{"type":%s,"object":%s}', to_json(type), coalesce(object::text, 'null')), 'UTF8'));
 end
 $$;
 comment on function walhook.emit(text, jsonb) is 'Sends a custom event when this transaction commits; no table needed.';

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::filter::Labels;
 use super::reader::Problem;
 use super::table::Table;
 use super::value::Value;
@@ -81,7 +82,7 @@ impl Settings {
     }
 
     /// Reads the keys that an endpoint and `[delivery]` share.
-    pub(super) fn read(table: &mut Table<'_>, base: &Self) -> Self {
+    pub(super) fn read(table: &mut Table<'_>, base: &Self, labels: &Labels) -> Self {
         let signature = table.read("signature", signature::read_profiles, base.signature.clone());
         let secrets = table.read(
             "secrets",
@@ -99,7 +100,7 @@ impl Settings {
             enabled: table.read("enabled", |value| value.boolean(), base.enabled),
             secrets,
             signature,
-            filter: filter::read(table, &base.filter),
+            filter: filter::read(table, &base.filter, labels),
             headers: table.read("headers", headers::read, base.headers.clone()),
             auth: table.read("auth", target::read_auth, base.auth.clone()),
             tls: table.read("tls", target::read_tls, base.tls.clone()),
@@ -158,8 +159,15 @@ impl Settings {
     }
 }
 
+/// What every endpoint is read under.
+pub(super) struct Shared<'a> {
+    pub(super) defaults: &'a Settings,
+    pub(super) labels: &'a Labels,
+    pub(super) allow_http: bool,
+}
+
 /// Reads every `[[endpoints]]`.
-pub(super) fn read(root: &mut Table<'_>, base: &Settings, allow_http: bool) -> Vec<Endpoint> {
+pub(super) fn read(root: &mut Table<'_>, shared: &Shared<'_>) -> Vec<Endpoint> {
     let Some(value) = root.value_of("endpoints") else { return Vec::new() };
     if !value.is_list() {
         let fix = "begin each endpoint with [[endpoints]] in config.toml";
@@ -167,14 +175,13 @@ pub(super) fn read(root: &mut Table<'_>, base: &Settings, allow_http: bool) -> V
         return Vec::new();
     }
     let names = RefCell::new(HashSet::new());
-    let read_one = |value: &Value<'_>| read_endpoint(value, base, allow_http, &names);
+    let read_one = |value: &Value<'_>| read_endpoint(value, shared, &names);
     value.list(MOST_ENDPOINTS, read_one).unwrap_or_default()
 }
 
 fn read_endpoint(
     value: &Value<'_>,
-    base: &Settings,
-    allow_http: bool,
+    shared: &Shared<'_>,
     names: &RefCell<HashSet<String>>,
 ) -> Option<Endpoint> {
     value.table(|table| {
@@ -189,9 +196,9 @@ fn read_endpoint(
             }
         });
         let url = table.required("url", "url = \"https://example.com/hooks\"", |url| {
-            target::read_url(url, allow_http)
+            target::read_url(url, shared.allow_http)
         });
-        let mut settings = Settings::read(table, base);
+        let mut settings = Settings::read(table, shared.defaults, shared.labels);
         let (url, user_info) = url?;
         if user_info.is_some() {
             if settings.auth.is_some() && table.is_given("auth") {

@@ -5,6 +5,9 @@
 //! `*.created`, `*`. In every glob `*` stands for any text, dots included; all else is literal
 //! and case counts.
 
+use super::fault::quoted;
+use super::identifier::Tables;
+use super::model::Model;
 use super::reader::Problem;
 use super::table::{Table, closest};
 use super::value::Value;
@@ -18,9 +21,59 @@ const EVENT_WORDS: [&str; 5] = ["created", "updated", "deleted", "truncated", "c
 type FieldLists = Vec<(String, Vec<String>)>;
 type FieldMasks = Vec<(String, Vec<(String, String)>)>;
 
+/// The labels that events can have as far as the file tells; SQL may add more.
+#[derive(Default)]
+pub(super) struct Labels {
+    labels: Vec<String>,
+    /// Schemas of which every table is captured.
+    schemas: Vec<String>,
+}
+
+impl Labels {
+    pub(super) fn new(models: &[Model], tables: &[Tables]) -> Self {
+        let mut known = Self::default();
+        known.labels.extend(models.iter().map(|model| model.label.clone()));
+        for tables in tables {
+            match tables {
+                Tables::One(table) => known.labels.push(format!("{}.{}", table.schema, table.name)),
+                Tables::Schema(schema) => known.schemas.push(schema.clone()),
+            }
+        }
+        known
+    }
+
+    /// Warns of a label that nothing has: a mask under a misspelt one would mask nothing.
+    fn expect(&self, label: &str, value: &Value<'_>) {
+        let in_schema = |schema: &String| {
+            label.strip_prefix(schema.as_str()).is_some_and(|rest| rest.starts_with('.'))
+        };
+        let known = self.labels.iter().any(|known| known == label);
+        if known || label.contains('*') || self.schemas.iter().any(in_schema) {
+            return;
+        }
+        let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
+        let fix = match closest(label, &labels) {
+            Some(likely) => format!("did you mean \"{likely}\"?"),
+            None => "declare the model, or name its table in [database] tables".to_owned(),
+        };
+        value.warn_at_key(Problem::new(
+            format!("no captured table has the label {}", quoted(label)),
+            fix,
+        ));
+    }
+}
+
 /// Reads the keys of a filter; what is left out is as in `base`.
-pub(super) fn read(table: &mut Table<'_>, base: &Filter) -> Filter {
-    let globs = |value: &Value<'_>| value.list(MOST_PATTERNS, |glob| checked_glob(glob, "store.*"));
+pub(super) fn read(table: &mut Table<'_>, base: &Filter, labels: &Labels) -> Filter {
+    let globs = |value: &Value<'_>| {
+        value.list(MOST_PATTERNS, |glob| {
+            let text = checked_glob(glob, "store.*")?;
+            labels.expect(&text, glob);
+            Some(text)
+        })
+    };
+    let read_fields = |value: &Value<'_>| read_fields(value, labels);
+    let read_masks = |value: &Value<'_>| read_masks(value, labels);
     Filter {
         events: table.read("events", read_events, base.events.clone()),
         include_models: table.read("include_models", globs, base.include_models.clone()),
@@ -75,7 +128,7 @@ fn checked_glob(value: &Value<'_>, example: &str) -> Option<String> {
 }
 
 /// A list for every model, or lists by label.
-fn read_fields(value: &Value<'_>) -> Option<FieldLists> {
+fn read_fields(value: &Value<'_>, labels: &Labels) -> Option<FieldLists> {
     if value.is_list() {
         let fields = value.list(MOST_FIELDS, checked_field)?;
         return Some(if fields.is_empty() { Vec::new() } else { vec![("*".to_owned(), fields)] });
@@ -83,7 +136,7 @@ fn read_fields(value: &Value<'_>) -> Option<FieldLists> {
     value.table(|table| {
         let mut lists = Vec::new();
         for (label, value) in table.members() {
-            let labelled = check_label(label, &value);
+            let labelled = check_label(label, &value, labels);
             let fields = value.list(MOST_FIELDS, checked_field);
             if let (Some(()), Some(fields)) = (labelled, fields) {
                 lists.push((label.to_owned(), fields));
@@ -93,11 +146,11 @@ fn read_fields(value: &Value<'_>) -> Option<FieldLists> {
     })
 }
 
-fn read_masks(value: &Value<'_>) -> Option<FieldMasks> {
+fn read_masks(value: &Value<'_>, labels: &Labels) -> Option<FieldMasks> {
     value.table(|table| {
         let mut masks = Vec::new();
         for (label, value) in table.members() {
-            let labelled = check_label(label, &value);
+            let labelled = check_label(label, &value, labels);
             let fields = value.table(|fields| {
                 let read: Vec<_> = fields
                     .members()
@@ -116,18 +169,19 @@ fn read_masks(value: &Value<'_>) -> Option<FieldMasks> {
     })
 }
 
-fn check_label(label: &str, value: &Value<'_>) -> Option<()> {
+fn check_label(label: &str, value: &Value<'_>, labels: &Labels) -> Option<()> {
     let exact = label.contains('.') && !label.contains('*') && label.trim() == label;
-    match label == "*" || exact && label.len() <= LONGEST_PATTERN_BYTES {
-        true => Some(()),
-        false => value.refuse_key(
+    if label != "*" && !(exact && label.len() <= LONGEST_PATTERN_BYTES) {
+        return value.refuse_key(
             Problem::new(
                 "not a model's label",
                 "write \"store.Customer\", or \"*\" for every model",
             )
             .allowed("one label, or \"*\""),
-        ),
+        );
     }
+    labels.expect(label, value);
+    Some(())
 }
 
 fn checked_field(value: &Value<'_>) -> Option<String> {

@@ -43,6 +43,8 @@ pub use model::{Model, Operation};
 pub use sections::{Delivery, Int8, LogPayload, OnGap, Ops, Payload, Retention, Security};
 
 use crate::endpoint::Endpoint;
+use endpoint::Shared;
+use filter::Labels;
 use reader::{Gathered, Problem, Reader, Spot};
 use source::Source;
 use table::Table;
@@ -145,8 +147,12 @@ impl Parts {
         let database = database::read(root);
         let models = model::read(root);
         let security = sections::read_security(root);
-        let (settings, delivery) = sections::read_delivery(root);
-        let endpoints = endpoint::read(root, &settings, security.allow_http);
+        let tables = database.as_ref().map_or(&[][..], |database| &database.tables);
+        let labels = Labels::new(&models, tables);
+        let (defaults, delivery) = sections::read_delivery(root, &labels);
+        let allow_http = security.allow_http;
+        let shared = Shared { defaults: &defaults, labels: &labels, allow_http };
+        let endpoints = endpoint::read(root, &shared);
         let payload = sections::read_payload(root);
         let ops = sections::read_ops(root);
         let retention = sections::read_retention(root);

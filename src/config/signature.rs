@@ -1,12 +1,10 @@
 //! `signature` and `secrets`: how bodies are signed.
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-
 use super::reader::Problem;
 use super::value::Value;
 use crate::endpoint::Profile;
 use crate::secret::Secret;
+use crate::sign::{self, Scheme};
 
 /// As many as may live at once while they rotate.
 const MOST_SECRETS: usize = 10;
@@ -54,7 +52,5 @@ pub(super) fn read_secrets(value: &Value<'_>, profiles: &[Profile]) -> Option<Ve
 
 /// Whether `secret` can be a key for `profiles`.
 pub(super) fn fits(secret: &Secret, profiles: &[Profile]) -> bool {
-    let Some(key) = secret.expose().strip_prefix(PREFIX) else { return true };
-    let decoded = STANDARD.decode(key).or_else(|_| STANDARD_NO_PAD.decode(key));
-    !profiles.contains(&Profile::Standard) || decoded.is_ok_and(|key| !key.is_empty())
+    !profiles.contains(&Profile::Standard) || sign::check_secret(Scheme::Standard, secret).is_ok()
 }

@@ -42,6 +42,11 @@ impl<'a> Value<'a> {
         self.note(Severity::Warning, self.spot(), problem);
     }
 
+    /// The same at its key.
+    pub(super) fn warn_at_key(&self, problem: Problem) {
+        self.note(Severity::Warning, self.key_spot(), problem);
+    }
+
     fn note(&self, severity: Severity, spot: Spot, problem: Problem) {
         self.reader.note(severity, spot, &self.path, problem);
     }

@@ -9,10 +9,13 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::DemoError;
+use crate::admin::{init, installation};
+use crate::config::dsn::Dsn;
 use crate::config::{Config, Environment};
 use crate::daemon::{self, DaemonError};
 use crate::secret::Secret;
 use crate::shutdown;
+use crate::store::schema::{Line, Mark};
 
 /// The running daemon.
 pub(super) struct Engine {
@@ -26,7 +29,7 @@ pub(super) struct Engine {
 impl Engine {
     /// Writes the configuration, installs walhook in the database at `database_url`, and starts
     /// the daemon, which sends to `receiver_url`, signing with `secret`.
-    pub(super) fn start(
+    pub(super) async fn start(
         database_url: &str,
         receiver_url: &str,
         secret: &Secret,
@@ -37,7 +40,7 @@ impl Engine {
         let path = path.map_err(DemoError::Files)?;
         let config = Config::load(Some(&path), &Environment::default());
         let config = config.map_err(DemoError::Configuration)?;
-        install(&config)?;
+        install(&config).await?;
         let (stop, shutdown) = shutdown::channel();
         let task = tokio::spawn(async move { daemon::run(&config, shutdown).await });
         Ok(Self { task, stop, config: path, _home: home })
@@ -59,8 +62,18 @@ impl Engine {
 }
 
 /// Schema, publication and slot, as `walhook init` makes them.
-fn install(_config: &Config) -> Result<(), DemoError> {
-    Err(DemoError::NoInit)
+async fn install(config: &Config) -> Result<(), DemoError> {
+    let dsn = Dsn::parse(config.database.url.expose()).map_err(DaemonError::Dsn);
+    let dsn = dsn.map_err(|error| DemoError::Daemon(Box::new(error)))?;
+    let wanted = installation::installation(config);
+    let mut left = String::new();
+    let mut note = |line: Line| {
+        if line.mark == Mark::Left {
+            left = format!("{}: {}", line.subject, line.text);
+        }
+    };
+    init::install(&dsn, &wanted, &mut note).await?;
+    if left.is_empty() { Ok(()) } else { Err(DemoError::NotInstalled(left)) }
 }
 
 fn write_files(

@@ -24,6 +24,7 @@ use crate::admin::receiver::{self, Received, Settings};
 use crate::config::Faults;
 use crate::daemon::DaemonError;
 use crate::secret::Secret;
+use crate::store::StoreError;
 use crate::{shutdown, sign};
 pub use act::ShopError;
 pub use arrivals::Tally;
@@ -63,9 +64,12 @@ pub enum DemoError {
     /// The demo's own configuration is wrong.
     #[error("the demo's configuration has faults")]
     Configuration(#[source] Faults),
-    /// This build cannot install walhook.
-    #[error("this build cannot install walhook's schema yet")]
-    NoInit,
+    /// The schema, publication or slot could not be made.
+    #[error("cannot install walhook in the demo's database")]
+    Install(#[from] StoreError),
+    /// Something of it was left undone.
+    #[error("walhook was not installed whole: {0}")]
+    NotInstalled(String),
     /// The daemon ended.
     #[error("the daemon ended")]
     Daemon(#[source] Box<DaemonError>),
@@ -112,7 +116,7 @@ pub async fn run(
     let shop = Shop::open(&cluster.url("postgres"), &url).await?;
     let secret = sign::generate_secret()?;
     let (receiver_url, reports, closer) = open_receiver(&secret).await?;
-    let engine = Engine::start(&url, &receiver_url, &secret)?;
+    let engine = Engine::start(&url, &receiver_url, &secret).await?;
     let server = shop.server_version().await?;
     let config = engine.config.display().to_string();
     printer.scene(&Scene {
@@ -194,7 +198,9 @@ impl<W: Write> Story<W> {
             if left == 0 || end.is_some_and(|end| Instant::now() >= end) {
                 return Ok(());
             }
-            self.step(left).await?;
+            if !self.step(left).await? {
+                return Ok(());
+            }
             tokio::select! {
                 () = sleep(pace) => {}
                 ended = self.engine.ended() => return ended.and(Err(DemoError::Stopped)),
@@ -203,8 +209,9 @@ impl<W: Write> Story<W> {
         }
     }
 
-    /// One step of the shop, its deliveries, and what the log says of the last.
-    async fn step(&mut self, most_changes: u64) -> Result<(), DemoError> {
+    /// One step of the shop, its deliveries, and what the log says of the last. False: some are
+    /// missing, and what came after would only confuse.
+    async fn step(&mut self, most_changes: u64) -> Result<bool, DemoError> {
         let step = self.shop.step(most_changes).await?;
         self.printer.step(&step)?;
         let mut due = step.expected.clone();
@@ -221,8 +228,10 @@ impl<W: Write> Story<W> {
                     last = Some(arrival.body.id);
                 }
                 Some(Report::Odd(received)) => self.printer.odd(&received)?,
-                // The closing words count what is missing.
-                None => return Ok(()),
+                None => {
+                    self.printer.missing(&due)?;
+                    return Ok(false);
+                }
             }
         }
         if let Some(event_id) = last {
@@ -230,7 +239,7 @@ impl<W: Write> Story<W> {
             self.printer.log(line.as_ref())?;
         }
         self.printer.lesson(step.lesson)?;
-        Ok(())
+        Ok(true)
     }
 
     /// The log's row of `event_id`, which is written in a batch soon after the answer.

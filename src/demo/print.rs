@@ -8,7 +8,7 @@ use std::time::Duration;
 use owo_colors::OwoColorize;
 use serde_json::value::RawValue;
 
-use super::act::Step;
+use super::act::{Expected, Step};
 use super::arrivals::{Arrival, Tally};
 use super::shop::LogLine;
 use crate::admin::pretty::harmless;
@@ -123,6 +123,14 @@ impl<W: Write> Printer<W> {
         self.out.flush()
     }
 
+    /// What did not come.
+    pub(super) fn missing(&mut self, due: &[Expected]) -> io::Result<()> {
+        for Expected { event_type, key } in due {
+            self.fact("missing", format!("{event_type} of {key} has not arrived").red())?;
+        }
+        self.out.flush()
+    }
+
     /// How it went.
     pub(super) fn closing(&mut self, tally: &Tally) -> io::Result<()> {
         let Tally { expected, arrived, repeated, refused, unexpected, waited } = tally;
@@ -153,7 +161,6 @@ fn milliseconds(time: Duration) -> String {
 mod tests {
     use std::time::Instant;
 
-    use super::super::act::Expected;
     use super::super::arrivals::tests::delivery;
     use super::super::arrivals::{Arrivals, Report};
     use super::*;

@@ -184,7 +184,9 @@ impl Shop {
         let mut step = act.commit(format!("{name} orders {quantity} x {sku}")).await?;
         step.expect("order.created", id);
         step.expect("product.updated", sku);
-        step.lesson = Some("one transaction, two rows: two events in the order of the changes");
+        step.lesson = Some(
+            "two rows, two events: each row keeps its order, whichever of the two is here first",
+        );
         self.placed.push_back(Order { id, reference, sku, quantity });
         Ok(step)
     }

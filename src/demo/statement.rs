@@ -54,6 +54,8 @@ fn filled(word: &str, arguments: &[Argument]) -> String {
     let Some((before, after)) = word.split_once('$') else { return word.to_owned() };
     let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
     let (number, after) = after.split_at(digits);
+    // A literal needs no cast to be understood.
+    let after = after.strip_prefix("::integer").unwrap_or(after);
     let argument = number.parse::<usize>().ok().and_then(|n| arguments.get(n.checked_sub(1)?));
     match argument {
         Some(argument) => format!("{before}{}{after}", argument.literal()),
@@ -68,10 +70,10 @@ mod tests {
     #[test]
     fn a_statement_is_shown_as_it_would_be_typed() {
         let arguments = [Argument::Text("O'Hara $2".to_owned()), Argument::Count(-2)];
-        let sql = "-- name\nupdate t\nset a = $1, b = b + $2\nwhere c = ($1)\n";
+        let sql = "-- name\nupdate t\nset a = $1, b = b + $2\nwhere c = ($1), d = $2::integer,\n";
         assert_eq!(
             shown(sql, &arguments),
-            "update t set a = 'O''Hara $2', b = b + -2 where c = ('O''Hara $2')"
+            "update t set a = 'O''Hara $2', b = b + -2 where c = ('O''Hara $2'), d = -2,"
         );
     }
 }

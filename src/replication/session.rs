@@ -42,7 +42,7 @@ pub struct Session {
 }
 
 /// What IDENTIFY_SYSTEM and the login tell of the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Default, Clone, Debug, PartialEq, Eq)]
 pub struct System {
     /// The same for a cluster and its physical copies, until one of them is promoted or restored.
     pub system_identifier: u64,

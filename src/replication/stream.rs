@@ -95,8 +95,8 @@ impl Stream {
     ///
     /// # Errors
     /// [`ReplicationError::Disconnected`] when the connection or the server goes away,
-    /// `PublicationMissing` when the publication does not exist, `SlotLost` and others as the
-    /// server reports them. The stream is of no use after any of them.
+    /// `PublicationMissing` when the publication does not exist, others as the server reports
+    /// them. The stream is of no use after any of them.
     pub async fn next(&mut self) -> Result<Frame, ReplicationError> {
         loop {
             if let Some(frame) = self.next_buffered()? {

@@ -3,6 +3,7 @@
 use walhook::capture::Captured;
 
 use crate::stream::Stream;
+use crate::support::pg::Pg;
 
 const TABLE: &str = "create table t (id int primary key);
     create function say(prefix text, content text, transactional boolean default true)
@@ -129,4 +130,37 @@ async fn messages_for_others_are_left_alone() {
     let mut stream = Stream::of(TABLE).await;
     let lines = stream.lines("select say('walhook.users', '1'), say('other', 'x')").await;
     assert_eq!(lines, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_sql_functions_write_what_capture_reads_in_any_encoding() {
+    let admin = Pg::shared().database().await;
+    let create = "create database latin_functions encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' \
+                  template template0";
+    admin.execute(create).await;
+    let functions = [
+        include_str!("../../sql/functions/set_user.sql"),
+        include_str!("../../sql/functions/emit.sql"),
+    ];
+    let setup = format!(
+        "{TABLE} create publication p for all tables; create schema walhook; {}",
+        functions.concat()
+    );
+    let url = Pg::shared().url("latin_functions");
+    let mut stream = Stream::listening(&url, "latin_functions", &setup).await;
+    let lines = stream
+        .lines(
+            "begin; select walhook.set_user('{\"name\": \"Zoë\"}'); insert into t values (1);
+             select walhook.emit('mfa.failed', '{\"größe\": 1.10}'); select walhook.set_user(null);
+             select walhook.emit('mfa.failed', null); commit",
+        )
+        .await;
+    assert_eq!(
+        lines,
+        [
+            "insert t id=1 by {\"name\": \"Zoë\"}",
+            "emit mfa.failed {\"größe\": 1.10} by {\"name\": \"Zoë\"}",
+            "emit mfa.failed null",
+        ]
+    );
 }

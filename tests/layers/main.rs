@@ -37,7 +37,8 @@ const ONLY: &[(&str, &[&str])] = &[
     // `store` holds all SQL; `demo` plays the application whose rows change; `config` only reads
     // connection strings with it.
     ("tokio_postgres", &["store", "demo", "config"]),
-    ("postgres_protocol", &["replication"]),
+    // `replication` alone speaks CopyBoth; `store` quotes with it.
+    ("postgres_protocol", &["replication", "store"]),
     ("hyper_util::client", &["deliver"]),
     ("axum", &["admin", "cli", "daemon"]),
 ];
