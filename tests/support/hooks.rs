@@ -124,6 +124,11 @@ impl Latch {
         self.0.send_replace(true);
     }
 
+    /// Whether it lets through.
+    pub fn is_open(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// 200 once open.
     pub fn then_ok(&self) -> Reply {
         Reply::After(self.clone(), Box::new(Reply::Status(200)))
