@@ -295,10 +295,11 @@ impl Lane {
 
     /// A full lane that would not drain soon spills; so does one that cannot send at all.
     fn reconsider(&mut self, now: Instant) {
-        let has_work = !(self.under_way.is_empty() && self.admitted.is_empty())
-            || !self.due.is_empty()
-            || self.waiting_count() > 0;
-        if !has_work {
+        let is_idle = self.under_way.is_empty()
+            && self.admitted.is_empty()
+            && self.due.is_empty()
+            && self.waiting_count() == 0;
+        if is_idle {
             self.drain.pause();
         }
         let is_full = self.share.is_over();
