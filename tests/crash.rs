@@ -37,6 +37,7 @@ fn first_arrivals(hooks: &[Hook]) -> Vec<i64> {
 struct Random(u64);
 
 impl Random {
+    #[allow(clippy::print_stdout, reason = "a failed test shows how to run it again")]
     /// Seeded by `WALHOOK_TEST_SEED`, else by the clock; says which.
     fn seeded() -> Self {
         let clock = || std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
@@ -112,23 +113,29 @@ async fn kill_9_loses_nothing_and_repeats_only_what_was_not_logged() {
     let rows: i64 = database.query_one("select count(*) from items", &[]).await;
     for (name, receiver, place) in [("good", &hooks, 0), ("moody", &other, 1)] {
         let hooks = receiver.all();
-        let mut bodies: HashMap<(&str, u32), &[u8]> = HashMap::new();
-        let mut repeats = 0;
-        for hook in &hooks {
-            if let Some(body) = bodies.insert((hook.delivery_id(), hook.attempt()), hook.body()) {
-                repeats += 1;
-                assert_eq!(body, hook.body(), "the same id means the same bytes");
-            }
-        }
         assert_eq!(first_arrivals(&hooks).len() as i64, rows, "{name}: something is lost");
+        let repeats = repeats(&hooks);
+        println!("{name}: {rows} rows, {repeats} repeats in {KILLS} kills");
         for (good, moody, rows) in &logged {
             let since = [good, moody][place];
             let again: Vec<_> =
                 hooks[*since..].iter().filter(|hook| rows.contains(hook.delivery_id())).collect();
             assert!(again.is_empty(), "{name}: logged as delivered, and sent again: {again:?}");
         }
-        println!("{name}: {rows} rows, {repeats} repeats in {KILLS} kills");
     }
+}
+
+/// Attempts that were made more than once; each time with the same bytes.
+fn repeats(hooks: &[Hook]) -> usize {
+    let mut bodies: HashMap<(&str, u32), &[u8]> = HashMap::new();
+    let mut repeats = 0;
+    for hook in hooks {
+        if let Some(body) = bodies.insert((hook.delivery_id(), hook.attempt()), hook.body()) {
+            repeats += 1;
+            assert_eq!(body, hook.body(), "the same id means the same bytes");
+        }
+    }
+    repeats
 }
 
 #[tokio::test]

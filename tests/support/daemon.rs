@@ -56,8 +56,8 @@ impl Site {
         let mut command = Command::new(env!("CARGO_BIN_EXE_walhook"));
         command.args(arguments).arg("--config").arg(self.config());
         command.args(["--log-format", "json"]);
-        command.envs(self.variables.iter().cloned());
-        command.env("RUST_LOG", "info,walhook=debug").current_dir(self.home.path());
+        command.env("RUST_LOG", "info,walhook=debug").envs(self.variables.iter().cloned());
+        command.current_dir(self.home.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
         command
@@ -202,6 +202,7 @@ impl Daemon {
 }
 
 impl Drop for Daemon {
+    #[allow(clippy::print_stderr, reason = "what the daemon said explains a failed test")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = self.log();
