@@ -1,42 +1,41 @@
-//! `walhook run`: the pipeline, its listeners and signals.
+//! `walhook run`: one pipeline after the other, the port for operators, reloads.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
-use crate::config::dsn::{Dsn, DsnError};
+use crate::admin::ops::{self, Ops, Readiness};
 use crate::config::{Config, Int8, Model, Operation};
 use crate::deliver::network::{Network, NetworkSettings};
 use crate::deliver::resolver::Resolver;
 use crate::metrics::Metrics;
-use crate::pipeline::{Pipeline, RunError, Setup, TakeoverError};
+use crate::pipeline::{Pipeline, RunError, Setup, Status, TakeoverError};
 use crate::route::{BoundModel, EventKind, RouterSettings};
-use crate::shutdown::Shutdown;
+use crate::shutdown::{self, Shutdown};
 use crate::store::{chain, reconnect_backoff};
+
+/// The longest pause before the slot is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why the daemon ended.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// `database.url` cannot be used.
-    #[error("cannot use database.url")]
-    Dsn(#[from] DsnError),
     /// The port for operators cannot be opened.
     #[error("cannot listen on {address} ([ops] listen)")]
     Listen {
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// What the system said.
         #[source]
         source: std::io::Error,
     },
-    /// The slot cannot be taken, and trying again would not help.
-    #[error(transparent)]
-    Takeover(#[from] TakeoverError),
     /// The pipeline broke, and starting it again would not help.
     #[error(transparent)]
-    Run(RunError),
+    Pipeline(#[from] RunError),
 }
 
 /// What an ended pipeline asks for.
@@ -47,19 +46,46 @@ enum Advice {
     Stop,
 }
 
-/// Runs until told to stop.
+/// Runs until told to stop. A configuration from `reloads` takes the place of the former one as
+/// soon as requests under way have ended.
 ///
 /// # Errors
 ///
 /// [`DaemonError`], when nothing but an operator can help.
-pub async fn run(config: &Config, mut shutdown: Shutdown) -> Result<(), DaemonError> {
-    let metrics = Arc::new(Metrics::default());
-    let (writable, writable_now) = watch::channel(true);
-    let setup = setup(config, &metrics, writable)?;
-    let _ops = match config.ops.listen {
-        Some(address) => Some(open_ops(config, address, &metrics, writable_now, &shutdown).await?),
-        None => None,
-    };
+pub async fn run(
+    config: Config,
+    mut reloads: mpsc::Receiver<Config>,
+    mut shutdown: Shutdown,
+) -> Result<(), DaemonError> {
+    let (metrics, status) = (Arc::new(Metrics::default()), Status::default());
+    let mut listeners = JoinSet::new();
+    if let Some(address) = config.ops.listen {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|source| DaemonError::Listen { address, source })?;
+        let ops = ops_of(&config, &metrics, &status);
+        listeners.spawn(ops::serve(listener, ops, shutdown.clone()));
+    }
+    let mut setup = setup_of(&config, &metrics, &status);
+    loop {
+        let (stop, until_stopped) = shutdown::channel();
+        let mut pipelines = std::pin::pin!(keep_running(setup, until_stopped));
+        tokio::select! {
+            ended = &mut pipelines => return ended,
+            () = shutdown.stopped() => {
+                stop.stop();
+                return pipelines.await;
+            }
+            Some(config) = reloads.recv() => {
+                stop.stop();
+                pipelines.await?;
+                setup = setup_of(&config, &metrics, &status);
+            }
+        }
+    }
+}
+
+/// One pipeline after the other, until told to stop.
+async fn keep_running(setup: Setup, mut shutdown: Shutdown) -> Result<(), DaemonError> {
     let mut backoff = reconnect_backoff();
     loop {
         let ended = tokio::select! {
@@ -67,7 +93,7 @@ pub async fn run(config: &Config, mut shutdown: Shutdown) -> Result<(), DaemonEr
                 Ok(pipeline) => {
                     tracing::info!(slot = setup.slot, "streaming");
                     backoff = reconnect_backoff();
-                    pipeline.run(shutdown.clone()).await
+                    Box::pin(pipeline.run(shutdown.clone())).await
                 }
                 Err(error) => Err(error.into()),
             },
@@ -75,10 +101,10 @@ pub async fn run(config: &Config, mut shutdown: Shutdown) -> Result<(), DaemonEr
         };
         let Err(error) = ended else { return Ok(()) };
         match advice(&error) {
-            Advice::Stop => return Err(DaemonError::Run(error)),
+            Advice::Stop => return Err(error.into()),
             Advice::Again => {
-                let delay = backoff.next().unwrap_or(Duration::from_secs(5));
-                tracing::warn!(error = %chain(&error), ?delay, "trying again");
+                let delay = backoff.next().unwrap_or(LONGEST_PAUSE);
+                tracing::warn!(error = %chain(&error), ?delay, "not streaming; trying again");
                 tokio::select! {
                     () = tokio::time::sleep(delay) => {}
                     () = shutdown.stopped() => return Ok(()),
@@ -93,27 +119,34 @@ fn advice(error: &RunError) -> Advice {
     match error {
         // As a standby: the other daemon has the slot, and may leave it.
         RunError::Fenced => Advice::Again,
+        // Not ready, but there to be asked; `walhook init` ends the wait.
+        RunError::Takeover(TakeoverError::Gap(_)) => Advice::Again,
         RunError::Takeover(error) if error.is_transient() => Advice::Again,
+        RunError::Read(error) if error.is_transient() => Advice::Again,
         RunError::Read(_) | RunError::Takeover(_) | RunError::Ledger(_) => Advice::Stop,
     }
 }
 
-fn setup(
-    config: &Config,
-    metrics: &Arc<Metrics>,
-    writable: watch::Sender<bool>,
-) -> Result<Setup, DaemonError> {
+fn ops_of(config: &Config, metrics: &Arc<Metrics>, status: &Status) -> Ops {
+    let readiness = Readiness {
+        streaming: status.streaming.subscribe(),
+        writable: status.writable.subscribe(),
+        stopped_at_gap: status.stopped_at_gap.subscribe(),
+    };
+    Ops { metrics: Arc::clone(metrics), readiness, token: config.ops.token.clone() }
+}
+
+fn setup_of(config: &Config, metrics: &Arc<Metrics>, status: &Status) -> Setup {
     let network = NetworkSettings {
         allow_http: config.security.allow_http,
         allow_cidrs: config.security.allow_cidrs.clone(),
         response_body_bytes: config.retention.response_body_bytes,
     };
-    let models = config.models.iter().filter(|model| model.enabled);
-    Ok(Setup {
-        dsn: Dsn::parse(config.database.url.expose())?,
+    Setup {
+        dsn: config.database.dsn.clone(),
         slot: config.database.slot.clone(),
         publication: config.database.publication.clone(),
-        models: models.map(|model| (model.table.clone(), unbound(model))).collect(),
+        models: config.models.iter().map(|model| (model.table.clone(), unbound(model))).collect(),
         endpoints: config.endpoints.iter().cloned().map(Arc::new).collect(),
         routing: RouterSettings {
             system_identifier: 0,
@@ -128,12 +161,12 @@ fn setup(
         on_gap: config.delivery.on_gap,
         retention: (config.retention.succeeded, config.retention.failed),
         metrics: Arc::clone(metrics),
-        writable,
-    })
+        status: status.clone(),
+    }
 }
 
 fn unbound(model: &Model) -> BoundModel {
-    let events = model.events.iter().map(|operation| match operation {
+    let events = model.events.iter().filter(|_| model.enabled).map(|event| match event {
         Operation::Created => EventKind::Created,
         Operation::Updated => EventKind::Updated,
         Operation::Deleted => EventKind::Deleted,
@@ -149,14 +182,4 @@ fn unbound(model: &Model) -> BoundModel {
         user: model.user.clone(),
         known_columns: Vec::new(),
     }
-}
-
-async fn open_ops(
-    _config: &Config,
-    address: std::net::SocketAddr,
-    _metrics: &Arc<Metrics>,
-    _writable: watch::Receiver<bool>,
-    _shutdown: &Shutdown,
-) -> Result<TcpListener, DaemonError> {
-    TcpListener::bind(address).await.map_err(|source| DaemonError::Listen { address, source })
 }

@@ -41,3 +41,27 @@ pub mod pipeline;
 pub mod cli;
 pub mod daemon;
 pub mod demo;
+
+use std::ffi::OsString;
+
+use cli::Task;
+
+/// Reads the command line and does what it says.
+///
+/// The rooms of the top floor meet only here; none of them imports another.
+///
+/// # Errors
+/// When it could not be done; the failure knows its exit code and its text.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), cli::Failure> {
+    match cli::run(arguments)? {
+        Task::Done => Ok(()),
+        Task::Daemon(start) => start.run(daemon::run),
+        Task::Demo(start) => start.run(|options, stop| {
+            let options = demo::Options { exit_after: options.exit_after, events: options.events };
+            demo::run(options, anstream::stdout(), stop, |config, shutdown| {
+                let (_, no_reloads) = tokio::sync::mpsc::channel(1);
+                daemon::run(config, no_reloads, shutdown)
+            })
+        }),
+    }
+}

@@ -13,13 +13,14 @@
 
 mod gap;
 mod lanes;
+mod models;
 mod replay;
 mod run;
 mod takeover;
 mod watcher;
 
 pub use run::{Pipeline, RunError};
-pub use takeover::{Setup, TakeoverError};
+pub use takeover::{Setup, Status, TakeoverError};
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ use tokio::sync::{mpsc, watch};
 use crate::capture::{Capture, CaptureError, Captured};
 use crate::change::Change;
 use crate::decode::{DecodeError, decode};
-use crate::event::job::{Entry, Parking, Passage};
+use crate::event::job::{Entry, Passage};
 use crate::lsn::{Lsn, Position};
 use crate::replication::{Frame, ReplicationError, Stream};
 use crate::route::{Routed, Router};
@@ -121,6 +122,10 @@ impl Reader {
             bytes += self.take(frame).await?;
             next = if bytes < CHUNK_BYTES { stream.next_buffered()? } else { None };
         }
+        if self.router.has_learned() {
+            let session = self.catalog.get().await?;
+            models::keep_learned(&session, &mut self.router).await?;
+        }
         Ok(())
     }
 
@@ -168,14 +173,8 @@ impl Reader {
     /// Makes deliveries of what was routed: held ones to the ledger, the others to their lanes.
     fn dispatch(&mut self, position: Position) {
         let mut jobs = Vec::with_capacity(self.routed.len());
-        for mut routed in self.routed.drain(..) {
-            let (lane, hold) = (routed.endpoint, routed.hold.take());
-            let Some(job) = self.lanes.job(routed, &self.replay) else { continue };
-            jobs.push(Arc::clone(&job));
-            match hold {
-                None => self.lanes.queue(lane, job),
-                Some(hold) => self.lanes.hold(lane, job, &hold),
-            }
+        for routed in self.routed.drain(..) {
+            jobs.extend(self.lanes.take(routed, &self.replay));
         }
         if jobs.is_empty() {
             return;
@@ -196,12 +195,8 @@ impl Reader {
             let passed = Entry::Passed(std::mem::take(&mut self.passages));
             self.ledger.send(passed).map_err(|_| ReadError::LedgerEnded)?;
         }
-        for (job, reason, alert) in self.lanes.take_held() {
-            let entries =
-                [Some(Entry::Parked(job, Parking::Held(reason), None)), alert.map(Entry::Alert)];
-            for entry in entries.into_iter().flatten() {
-                self.ledger.send(entry).map_err(|_| ReadError::LedgerEnded)?;
-            }
+        for entry in self.lanes.take_entries() {
+            self.ledger.send(entry).map_err(|_| ReadError::LedgerEnded)?;
         }
         self.lanes.hand_over();
         Ok(())

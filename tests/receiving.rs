@@ -4,8 +4,11 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use support::pg::Pg;
 use support::snippets::{LANGUAGES, Language, Snippet};
 use walhook::secret::Secret;
 use walhook::sign::{Message, Scheme, Signer};
@@ -169,4 +172,65 @@ fn a_body_over_the_limit_is_refused_without_being_read() {
     let snippet = Snippet::start(Language::Python, "body", &[SECRET]);
     assert_eq!(send(&snippet, "Content-Length: 99999999\r\n\r\n"), 413);
     assert_eq!(send(&snippet, "Content-Length: -1\r\n\r\n"), 411);
+}
+
+/// `walhook` with a configuration file.
+fn walhook(command: &str, config: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_walhook"))
+        .args([command, "--config"])
+        .arg(config)
+        .env("RUST_LOG", "warn")
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("walhook starts")
+}
+
+/// Killed when dropped.
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_committed_row_is_accepted_by_every_receiver() {
+    let database = Pg::shared().database().await;
+    database.execute("create table orders (id bigint primary key, name text)").await;
+    let mut config = format!(
+        "[database]\nurl = {:?}\nslot = {:?}\n[models.\"shop.Order\"]\ntable = \"public.orders\"\n\
+         [security]\nallow_http = true\nallow_cidrs = [\"127.0.0.0/8\"]\n[ops]\nlisten = \"\"\n",
+        database.url, database.name
+    );
+    let mut snippets = Vec::new();
+    for language in LANGUAGES {
+        for (profile, _) in PROFILES {
+            let snippet = Snippet::start(language, profile, &[SECRET]);
+            config.push_str(&format!(
+                "[[endpoints]]\nname = \"{language:?}-{profile}\"\nsignature = [{profile:?}]\n\
+                 url = \"http://127.0.0.1:{}/\"\nsecrets = [{SECRET:?}, {OLD:?}]\n",
+                snippet.port
+            ));
+            snippets.push(snippet);
+        }
+    }
+    let home = tempfile::tempdir().expect("a directory can be made");
+    let file = home.path().join("config.toml");
+    std::fs::write(&file, config).expect("it can be written");
+    assert!(walhook("init", &file).wait().expect("it ends").success());
+    database.execute("insert into orders values (1, 'Zoë €'), (2, 'two')").await;
+    let _daemon = Daemon(walhook("run", &file));
+    let mut handled = Vec::new();
+    for snippet in &mut snippets {
+        let mut both = [snippet.next_line(), snippet.next_line()];
+        both.sort();
+        handled.push(both);
+    }
+    let first = &handled[0];
+    assert!(first.iter().all(|line| line.starts_with("handled evt_")), "{first:?}");
+    assert!(first.iter().all(|line| line.ends_with(" order.created")), "{first:?}");
+    assert_ne!(first[0], first[1]);
+    assert!(handled.iter().all(|both| both == first), "the same ids everywhere: {handled:?}");
 }

@@ -1,5 +1,6 @@
 //! `walhook demo`.
 
+use std::error::Error;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,7 +8,6 @@ use clap::Args;
 use super::failure::Failure;
 use super::flags;
 use super::run::stop_signal;
-use crate::demo::{self, Options};
 
 /// Flags of `walhook demo`.
 #[derive(Debug, Args)]
@@ -20,13 +20,35 @@ pub(super) struct Flags {
     events: Option<u64>,
 }
 
-/// Runs the demo until Ctrl-C or as long as the flags say; fails unless every expected delivery
-/// arrived and verified.
-pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
-    let options = Options { exit_after: flags.exit_after, events: flags.events };
-    super::block_on(async {
-        let stop = stop_signal().map_err(Failure::failed)?;
-        let told = demo::run(options, anstream::stdout(), stop).await;
-        told.map(|_| ()).map_err(Failure::failed)
-    })
+/// A demo that is to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct StartDemo {
+    /// Ends by itself after this time.
+    pub exit_after: Option<Duration>,
+    /// Ends by itself after this many row changes.
+    pub events: Option<u64>,
+}
+
+impl From<Flags> for StartDemo {
+    fn from(flags: Flags) -> Self {
+        Self { exit_after: flags.exit_after, events: flags.events }
+    }
+}
+
+impl StartDemo {
+    /// Runs `demo` until it ends; the future that it gets is ready at Ctrl-C.
+    ///
+    /// # Errors
+    /// When the demo fails: not every expected delivery arrived and verified.
+    pub fn run<D, F, T, E>(self, demo: D) -> Result<(), Failure>
+    where
+        D: FnOnce(Self, std::pin::Pin<Box<dyn Future<Output = ()>>>) -> F,
+        F: Future<Output = Result<T, E>>,
+        E: Error + Send + Sync + 'static,
+    {
+        super::block_on(async {
+            let stop = stop_signal().map_err(Failure::failed)?;
+            demo(self, Box::pin(stop)).await.map(|_| ()).map_err(Failure::failed)
+        })
+    }
 }

@@ -7,7 +7,6 @@ use clap::Args;
 use super::failure::{Failure, Output};
 use super::flags::Common;
 use crate::admin::{init, installation};
-use crate::config::dsn::Dsn;
 use crate::store::schema::{Line, Mark};
 
 /// Flags of `walhook init`.
@@ -22,14 +21,13 @@ pub(super) struct Flags {
 pub(super) fn run(common: &Common, flags: &Flags) -> Result<(), Failure> {
     let config = super::run::load(common)?;
     let wanted = installation::installation(&config);
-    let dsn = Dsn::parse(config.database.url.expose());
-    let dsn = dsn.map_err(|error| Failure::configuration("database.url", error))?;
+    let dsn = &config.database.dsn;
     super::block_on(async {
         if flags.print {
-            let script = init::script(&dsn, &wanted).await.map_err(Failure::failed)?;
+            let script = init::script(dsn, &wanted).await.map_err(Failure::failed)?;
             return Ok(write!(anstream::stdout(), "{script}").map_err(Output::from)?);
         }
-        let applied = init::install(&dsn, &wanted, &mut say).await.map_err(Failure::failed)?;
+        let applied = init::install(dsn, &wanted, &mut say).await.map_err(Failure::failed)?;
         if applied.left > 0 { Err(Failure::Reported(1)) } else { Ok(()) }
     })
 }

@@ -20,7 +20,9 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
+pub use demo::StartDemo;
 pub use failure::Failure;
+pub use run::StartDaemon;
 
 /// Committed PostgreSQL changes as signed, ordered, logged webhooks.
 #[derive(Debug, Parser)]
@@ -54,28 +56,39 @@ enum Command {
     Verify(verify::Flags),
 }
 
-/// Reads the command line and does what it says.
+/// What is left to do by others once the command line has been read.
+#[derive(Debug)]
+pub enum Task {
+    /// Nothing.
+    Done,
+    /// Run the daemon.
+    Daemon(Box<StartDaemon>),
+    /// Run the demo.
+    Demo(StartDemo),
+}
+
+/// Reads the command line and does what it says, as far as this room can.
 ///
 /// # Errors
 /// When it could not be done; the failure knows its exit code and its text.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<Task, Failure> {
     let CommandLine { common, command } =
         CommandLine::try_parse_from(arguments).map_err(Failure::Usage)?;
     // The demo tells its own story; the daemon in it speaks up only if something is wrong.
     let level = if matches!(command, Command::Demo(_)) { "warn" } else { "info" };
     logging::start(common.log_format, level)?;
     let done = match command {
-        Command::Demo(flags) => demo::run(&flags),
+        Command::Demo(flags) => return Ok(Task::Demo(flags.into())),
         Command::Init(flags) => init::run(&common, &flags),
         Command::Check => check::run(&common),
-        Command::Run => run::run(&common),
+        Command::Run => return run::read(common).map(|start| Task::Daemon(Box::new(start))),
         Command::Status(flags) => status::run(&common, &flags),
         Command::Tail(flags) => tail::run(&common, &flags),
         Command::Listen(flags) => listen::run(&flags),
         Command::Sign(flags) => sign::run(&flags),
         Command::Verify(flags) => verify::run(&flags),
     };
-    done.or_else(Failure::unless_nobody_reads)
+    done.or_else(Failure::unless_nobody_reads).map(|()| Task::Done)
 }
 
 /// Runs `future` on a runtime of its own, for the commands that wait for the network.

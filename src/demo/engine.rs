@@ -10,16 +10,14 @@ use tokio::task::JoinHandle;
 
 use super::DemoError;
 use crate::admin::{init, installation};
-use crate::config::dsn::Dsn;
 use crate::config::{Config, Environment};
-use crate::daemon::{self, DaemonError};
 use crate::secret::Secret;
-use crate::shutdown;
+use crate::shutdown::{self, Shutdown};
 use crate::store::schema::{Line, Mark};
 
 /// The running daemon.
 pub(super) struct Engine {
-    task: JoinHandle<Result<(), DaemonError>>,
+    task: JoinHandle<Result<(), DemoError>>,
     stop: shutdown::Trigger,
     /// The configuration file.
     pub config: PathBuf,
@@ -29,11 +27,17 @@ pub(super) struct Engine {
 impl Engine {
     /// Writes the configuration, installs walhook in the database at `database_url`, and starts
     /// the daemon, which sends to `receiver_url`, signing with `secret`.
-    pub(super) async fn start(
+    pub(super) async fn start<D, F, E>(
         database_url: &str,
         receiver_url: &str,
         secret: &Secret,
-    ) -> Result<Self, DemoError> {
+        daemon: D,
+    ) -> Result<Self, DemoError>
+    where
+        D: FnOnce(Config, Shutdown) -> F + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send,
+        E: std::error::Error + Send + Sync + 'static,
+    {
         let home = tempfile::Builder::new().prefix("walhook-demo-").tempdir();
         let home = home.map_err(DemoError::Files)?;
         let path = write_files(home.path(), database_url, receiver_url, secret);
@@ -42,14 +46,16 @@ impl Engine {
         let config = config.map_err(DemoError::Configuration)?;
         install(&config).await?;
         let (stop, shutdown) = shutdown::channel();
-        let task = tokio::spawn(async move { daemon::run(&config, shutdown).await });
+        let task = tokio::spawn(async move {
+            daemon(config, shutdown).await.map_err(|error| DemoError::Daemon(Box::new(error)))
+        });
         Ok(Self { task, stop, config: path, _home: home })
     }
 
     /// Returns when the daemon has ended, told to or not.
     pub(super) async fn ended(&mut self) -> Result<(), DemoError> {
         match (&mut self.task).await {
-            Ok(ended) => ended.map_err(|error| DemoError::Daemon(Box::new(error))),
+            Ok(ended) => ended,
             Err(panic) => Err(DemoError::Broken(panic)),
         }
     }
@@ -63,8 +69,6 @@ impl Engine {
 
 /// Schema, publication and slot, as `walhook init` makes them.
 async fn install(config: &Config) -> Result<(), DemoError> {
-    let dsn = Dsn::parse(config.database.url.expose()).map_err(DaemonError::Dsn);
-    let dsn = dsn.map_err(|error| DemoError::Daemon(Box::new(error)))?;
     let wanted = installation::installation(config);
     let mut left = String::new();
     let mut note = |line: Line| {
@@ -72,7 +76,7 @@ async fn install(config: &Config) -> Result<(), DemoError> {
             left = format!("{}: {}", line.subject, line.text);
         }
     };
-    init::install(&dsn, &wanted, &mut note).await?;
+    init::install(&config.database.dsn, &wanted, &mut note).await?;
     if left.is_empty() { Ok(()) } else { Err(DemoError::NotInstalled(left)) }
 }
 

@@ -21,9 +21,9 @@ use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::sleep;
 
 use crate::admin::receiver::{self, Received, Settings};
-use crate::config::Faults;
-use crate::daemon::DaemonError;
+use crate::config::{Config, Faults};
 use crate::secret::Secret;
+use crate::shutdown::Shutdown;
 use crate::store::StoreError;
 use crate::{shutdown, sign};
 pub use act::ShopError;
@@ -72,7 +72,7 @@ pub enum DemoError {
     NotInstalled(String),
     /// The daemon ended.
     #[error("the daemon ended")]
-    Daemon(#[source] Box<DaemonError>),
+    Daemon(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The daemon ended without being told to and without an error.
     #[error("the daemon stopped by itself")]
     Stopped,
@@ -95,14 +95,21 @@ pub enum DemoError {
 }
 
 /// Runs the demo until `stop`, or as long as `options` say, and tells its story on `out`.
+/// `daemon` is what `walhook run` runs.
 ///
 /// # Errors
 /// When a part cannot be started, or a delivery that the shop caused did not arrive verified.
-pub async fn run(
+pub async fn run<D, F, E>(
     options: Options,
     out: impl Write,
     stop: impl Future<Output = ()>,
-) -> Result<Tally, DemoError> {
+    daemon: D,
+) -> Result<Tally, DemoError>
+where
+    D: FnOnce(Config, Shutdown) -> F + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send,
+    E: std::error::Error + Send + Sync + 'static,
+{
     let mut printer = Printer::new(out);
     printer.opening()?;
     let mut stop = std::pin::pin!(stop);
@@ -116,7 +123,7 @@ pub async fn run(
     let shop = Shop::open(&cluster.url("postgres"), &url).await?;
     let secret = sign::generate_secret()?;
     let (receiver_url, reports, closer) = open_receiver(&secret).await?;
-    let engine = Engine::start(&url, &receiver_url, &secret).await?;
+    let engine = Engine::start(&url, &receiver_url, &secret, daemon).await?;
     let server = shop.server_version().await?;
     let config = engine.config.display().to_string();
     printer.scene(&Scene {
@@ -198,7 +205,7 @@ impl<W: Write> Story<W> {
             if left == 0 || end.is_some_and(|end| Instant::now() >= end) {
                 return Ok(());
             }
-            if !self.step(left).await? {
+            if !self.step(left, stop.as_mut()).await? {
                 return Ok(());
             }
             tokio::select! {
@@ -209,9 +216,13 @@ impl<W: Write> Story<W> {
         }
     }
 
-    /// One step of the shop, its deliveries, and what the log says of the last. False: some are
-    /// missing, and what came after would only confuse.
-    async fn step(&mut self, most_changes: u64) -> Result<bool, DemoError> {
+    /// One step of the shop, its deliveries, and what the log says of the last. False: this is
+    /// the end, because of `stop`, or because what came after something missing would confuse.
+    async fn step(
+        &mut self,
+        most_changes: u64,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<bool, DemoError> {
         let step = self.shop.step(most_changes).await?;
         self.printer.step(&step)?;
         let mut due = step.expected.clone();
@@ -221,6 +232,11 @@ impl<W: Write> Story<W> {
             let report = tokio::select! {
                 report = self.arrivals.next(&mut due, step.at) => report,
                 ended = self.engine.ended() => return ended.and(Err(DemoError::Stopped)),
+                () = &mut stop => {
+                    // Nobody waited for these, so they are not missing.
+                    self.arrivals.tally.expected -= due.len() as u64;
+                    return Ok(false);
+                }
             };
             match report {
                 Some(Report::Due(arrival)) => {

@@ -92,7 +92,7 @@ impl Draft {
     fn wait(&mut self, job: &Arc<Job>, wait: Wait) {
         match job.row_version() {
             Some(version) => {
-                self.rescheduled.push(Rescheduled { delivery: job.delivery.id.0, version, wait })
+                self.rescheduled.push(Rescheduled { delivery: job.delivery.id.0, version, wait });
             }
             None => self.parked.push(ParkedJob { job: Arc::clone(job), wait }),
         }

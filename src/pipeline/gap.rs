@@ -6,7 +6,7 @@ use super::takeover::{Setup, TakeoverError};
 use crate::config::OnGap;
 use crate::event::job::{Alert, Severity};
 use crate::lsn::{Lsn, Position};
-use crate::replication::System;
+use crate::replication::{ReplicationError, System};
 use crate::store::{Checkpoint, Session};
 
 /// Compares the checkpoint with the server; returns the checkpoint to go on from.
@@ -18,8 +18,60 @@ pub(super) async fn examine(
 ) -> Result<Checkpoint, TakeoverError> {
     let timeline = system.timeline;
     let Some((text, resume)) = find(&checkpoint, system, slot) else {
+        setup.status.stopped_at_gap.send_replace(false);
         return Ok(Checkpoint { timeline, ..checkpoint });
     };
+    let details = json!({
+            "slot": setup.slot,
+            "checkpoint_lsn": checkpoint.confirmed.to_string(),
+            "slot_lsn": slot.map(|lsn| lsn.to_string()),
+            "wal_lsn": system.wal_position.to_string(),
+            "checkpoint_timeline": checkpoint.timeline,
+            "timeline": timeline,
+    });
+    report(session, setup, &text, details).await?;
+    match setup.on_gap {
+        OnGap::Stop => {
+            setup.status.stopped_at_gap.send_replace(true);
+            Err(TakeoverError::Gap(text))
+        }
+        OnGap::Continue => {
+            let watermark = Position { commit: Lsn(resume.0.saturating_sub(1)), ordinal: u64::MAX };
+            Ok(Checkpoint { timeline, confirmed: resume, watermark, ..checkpoint })
+        }
+    }
+}
+
+/// A slot that is gone, or whose WAL is, is a gap too, whatever comes next.
+pub(super) async fn report_lost(
+    session: &Session,
+    setup: &Setup,
+    error: &ReplicationError,
+) -> Result<(), TakeoverError> {
+    let is_lost =
+        matches!(error, ReplicationError::SlotMissing { .. } | ReplicationError::SlotLost { .. });
+    if !is_lost {
+        return Ok(());
+    }
+    let checkpoint = session.latest_checkpoint(&setup.slot).await?;
+    let settled = checkpoint.map(|checkpoint| checkpoint.confirmed.to_string());
+    let text = format!(
+        "{error}; changes were settled up to {}; run `walhook init` to begin a new slot",
+        settled.as_deref().unwrap_or("nowhere")
+    );
+    report(session, setup, &text, json!({"slot": setup.slot, "checkpoint_lsn": settled})).await
+}
+
+/// Says it once: log, metric, alert.
+async fn report(
+    session: &Session,
+    setup: &Setup,
+    text: &str,
+    details: serde_json::Value,
+) -> Result<(), TakeoverError> {
+    if *setup.status.stopped_at_gap.borrow() {
+        return Ok(());
+    }
     setup.metrics.gaps.inc();
     tracing::error!(slot = setup.slot, "WAL is missing: {text}");
     let alert = Alert {
@@ -29,23 +81,9 @@ pub(super) async fn examine(
         endpoint_name: None,
         count: None,
         message: format!("slot {}: {text}", setup.slot),
-        details: json!({
-            "slot": setup.slot,
-            "checkpoint_lsn": checkpoint.confirmed.to_string(),
-            "slot_lsn": slot.map(|lsn| lsn.to_string()),
-            "wal_lsn": system.wal_position.to_string(),
-            "checkpoint_timeline": checkpoint.timeline,
-            "timeline": timeline,
-        }),
+        details,
     };
-    session.raise_alert(&alert).await?;
-    match setup.on_gap {
-        OnGap::Stop => Err(TakeoverError::Gap(text)),
-        OnGap::Continue => {
-            let watermark = Position { commit: Lsn(resume.0.saturating_sub(1)), ordinal: u64::MAX };
-            Ok(Checkpoint { timeline, confirmed: resume, watermark, ..checkpoint })
-        }
-    }
+    Ok(session.raise_alert(&alert).await?)
 }
 
 /// What is missing, and from where to go on.

@@ -9,7 +9,7 @@ use super::replay::Replay;
 use crate::deliver::lane::ToLane;
 use crate::endpoint::Endpoint;
 use crate::event::budget::{Share, footprint};
-use crate::event::job::{Alert, HoldReason, Job, Severity};
+use crate::event::job::{Alert, Entry, HoldReason, Job, Parking, Severity};
 use crate::event::{Delivery, DeliveryId};
 use crate::route::{Hold, Routed};
 
@@ -32,68 +32,105 @@ impl LaneHandle {
     }
 }
 
-type Held = (Arc<Job>, HoldReason, Option<Alert>);
-
 /// All lanes, in the order of the router's endpoints.
 #[derive(Debug)]
 pub(super) struct Lanes {
     lanes: Vec<LaneHandle>,
     /// Lanes with something queued for them.
     touched: Vec<usize>,
-    held: Vec<Held>,
-    /// Holds that were alerted already: endpoint, table, column.
-    alerted: HashSet<(String, String, String)>,
+    /// For the ledger.
+    entries: Vec<Entry>,
+    /// Alerts that were raised already: kind, endpoint, subject.
+    raised: HashSet<(&'static str, usize, String)>,
 }
 
 impl Lanes {
     pub(super) fn new(lanes: Vec<LaneHandle>) -> Self {
-        Self { lanes, touched: Vec::new(), held: Vec::new(), alerted: HashSet::new() }
+        Self { lanes, touched: Vec::new(), entries: Vec::new(), raised: HashSet::new() }
     }
 
-    /// Makes a delivery of what was routed, unless it is settled already.
-    pub(super) fn job(&self, routed: Routed, replay: &Replay) -> Option<Arc<Job>> {
-        let lane = self.lanes.get(routed.endpoint)?;
-        let id = DeliveryId::new(routed.event.id, lane.endpoint.id);
+    /// Makes a delivery of what was routed, for its lane or for the queue, unless it is settled
+    /// already.
+    pub(super) fn take(&mut self, routed: Routed, replay: &Replay) -> Option<Arc<Job>> {
+        let Routed { event, endpoint: index, body, shape, trimmed, hold } = routed;
+        let lane = self.lanes.get_mut(index)?;
+        let id = DeliveryId::new(event.id, lane.endpoint.id);
         if replay.is_settled(id) {
             return None;
         }
-        let charge = lane.share.take(footprint(routed.body.len()));
-        let delivery =
-            Delivery { id, endpoint: lane.endpoint.id, event: routed.event, body: routed.body };
-        Some(Arc::new(Job::routed(delivery, routed.shape, replay.next_slot(), charge)))
-    }
-
-    pub(super) fn queue(&mut self, index: usize, job: Arc<Job>) {
-        let Some(lane) = self.lanes.get_mut(index) else { return };
-        if lane.queued.is_empty() {
-            self.touched.push(index);
+        let charge = lane.share.take(footprint(body.len()));
+        let event_type = trimmed.then(|| Arc::clone(&event.event_type));
+        let delivery = Delivery { id, endpoint: lane.endpoint.id, event, body };
+        let job = Arc::new(Job::routed(delivery, shape, replay.next_slot(), charge));
+        if let Some(hold) = &hold {
+            let parking = Parking::Held(HoldReason::ColumnMissing);
+            self.entries.push(Entry::Parked(Arc::clone(&job), parking, None));
+            self.alert_hold(index, hold);
+        } else {
+            if lane.queued.is_empty() {
+                self.touched.push(index);
+            }
+            lane.queued.push(Arc::clone(&job));
         }
-        lane.queued.push(job);
+        if let Some(event_type) = event_type {
+            self.alert_trimmed(index, &event_type);
+        }
+        Some(job)
     }
 
-    pub(super) fn hold(&mut self, index: usize, job: Arc<Job>, hold: &Hold) {
-        let Some(lane) = self.lanes.get(index) else { return };
+    /// What the ledger is to be told once it knows of the deliveries.
+    pub(super) fn take_entries(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.entries)
+    }
+
+    fn alert_hold(&mut self, index: usize, hold: &Hold) {
         let (Hold::ColumnMissing { table, column } | Hold::ColumnRenamed { table, column, .. }) =
             hold;
-        let endpoint = &lane.endpoint.name;
-        let is_first = self.alerted.insert((endpoint.clone(), table.clone(), column.clone()));
-        let alert = is_first.then(|| Alert {
-            severity: Severity::Critical,
-            kind: "column_missing",
-            application: Some(lane.endpoint.application.clone()),
-            endpoint_name: Some(endpoint.clone()),
-            count: None,
-            message: format!(
-                "endpoint {endpoint} hides column {column} of {table}, which is gone; \
-                 the table's events are held until the configuration is mended"
-            ),
-            details: serde_json::json!({"table": table, "column": column}),
-        });
-        self.held.push((job, HoldReason::ColumnMissing, alert));
+        let is = match hold {
+            Hold::ColumnMissing { .. } => "is gone".to_owned(),
+            Hold::ColumnRenamed { to, .. } => format!("is called {to} now"),
+        };
+        let message = format!(
+            "column {column} of {table}, which the endpoint must not see, {is}; \
+             the table's events are held for it until the configuration is mended"
+        );
+        let details = serde_json::json!({"table": table, "column": column});
+        let subject = format!("{table}.{column}");
+        self.alert(Severity::Critical, "column_missing", (index, subject), (message, details));
     }
 
-    pub(super) fn take_held(&mut self) -> Vec<Held> {
-        std::mem::take(&mut self.held)
+    fn alert_trimmed(&mut self, index: usize, event_type: &str) {
+        let message = format!(
+            "an event {event_type} is larger than [delivery] max_event_bytes and is sent with \
+             its key columns only; so will others be"
+        );
+        let details = serde_json::json!({"event_type": event_type});
+        let subject = event_type.to_owned();
+        self.alert(Severity::Warning, "event_trimmed", (index, subject), (message, details));
+    }
+
+    /// Raises an alert, once for each kind, endpoint and subject.
+    fn alert(
+        &mut self,
+        severity: Severity,
+        kind: &'static str,
+        (index, subject): (usize, String),
+        (message, details): (String, serde_json::Value),
+    ) {
+        if !self.raised.insert((kind, index, subject)) {
+            return;
+        }
+        let endpoint = &self.lanes[index].endpoint;
+        tracing::warn!(endpoint = endpoint.name, kind, "{message}");
+        self.entries.push(Entry::Alert(Alert {
+            severity,
+            kind,
+            application: Some(endpoint.application.clone()),
+            endpoint_name: Some(endpoint.name.clone()),
+            count: None,
+            message: format!("endpoint {}: {message}", endpoint.name),
+            details,
+        }));
     }
 
     /// Gives every lane what was queued for it, at once.

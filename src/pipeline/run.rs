@@ -62,12 +62,15 @@ impl Pipeline {
     /// [`RunError`]; then nothing is drained, and what was in flight comes again.
     pub async fn run(mut self, mut shutdown: Shutdown) -> Result<(), RunError> {
         loop {
-            self.setup.metrics.streaming.set(1);
+            self.set_streaming(true);
             let read = tokio::select! {
                 read = self.reader.read(&mut self.stream, &mut shutdown) => read,
-                ended = self.ledger.join_next() => return Err(ledger_ended(ended)),
+                ended = self.ledger.join_next() => {
+                    self.set_streaming(false);
+                    return Err(ledger_ended(ended));
+                }
             };
-            self.setup.metrics.streaming.set(0);
+            self.set_streaming(false);
             match read {
                 Ok(()) => return self.drain().await,
                 Err(ReadError::Replication(error)) if error.is_transient() => {
@@ -84,6 +87,11 @@ impl Pipeline {
                 Err(error) => return Err(RunError::Read(error)),
             }
         }
+    }
+
+    fn set_streaming(&self, streams: bool) {
+        self.setup.status.streaming.send_replace(streams);
+        self.setup.metrics.streaming.set(i64::from(streams));
     }
 
     /// Takes the slot again; false if told to stop meanwhile. If somebody else held it in
@@ -167,6 +175,18 @@ fn ledger_ended(ended: Ended) -> RunError {
         Some(Ok(Err(StoreError::Fenced))) => RunError::Fenced,
         Some(Ok(Err(error))) => RunError::Ledger(error),
         Some(Ok(Ok(()))) | Some(Err(_)) | None => RunError::Read(ReadError::LedgerEnded),
+    }
+}
+
+impl ReadError {
+    /// Whether trying again may help without anybody doing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Replication(error) => error.is_transient(),
+            Self::Catalog(_) | Self::LedgerEnded => true,
+            Self::Store(error) => error.is_disconnected(),
+            Self::Decode(_) | Self::Capture(_) => false,
+        }
     }
 }
 

@@ -9,11 +9,11 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::Reader;
-use super::gap;
 use super::lanes::{LaneHandle, Lanes};
 use super::replay::Replay;
 use super::run::Pipeline;
 use super::watcher::Watcher;
+use super::{gap, models};
 use crate::capture::Capture;
 use crate::config::dsn::Dsn;
 use crate::config::{LogPayload, OnGap, TableName};
@@ -27,6 +27,7 @@ use crate::ledger::{self, Ledger};
 use crate::metrics::Metrics;
 use crate::replication::{ReplicationError, Session, Stream, System};
 use crate::route::{BoundModel, Router, RouterError, RouterSettings};
+use crate::store::catalog::CatalogError;
 use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession, StoreError};
 
 /// Requests that all lanes together may have under way.
@@ -65,8 +66,26 @@ pub struct Setup {
     pub retention: (Duration, Duration),
     /// Counters.
     pub metrics: Arc<Metrics>,
-    /// Whether the log takes rows; readyz asks.
+    /// What readiness is made of.
+    pub status: Status,
+}
+
+/// What others may watch.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Whether replication streams.
+    pub streaming: watch::Sender<bool>,
+    /// Whether the log takes rows.
     pub writable: watch::Sender<bool>,
+    /// Whether WAL is missing and the operator wants to decide.
+    pub stopped_at_gap: watch::Sender<bool>,
+}
+
+impl Default for Status {
+    fn default() -> Self {
+        let signal = |value| watch::Sender::new(value);
+        Self { streaming: signal(false), writable: signal(true), stopped_at_gap: signal(false) }
+    }
 }
 
 /// Why the slot could not be taken.
@@ -78,6 +97,9 @@ pub enum TakeoverError {
     /// The database failed.
     #[error("cannot read walhook's own tables")]
     Store(#[from] StoreError),
+    /// The catalog could not be asked.
+    #[error("cannot ask the catalog")]
+    Catalog(#[from] CatalogError),
     /// `walhook init` was never run for this slot.
     #[error("there is no checkpoint for slot {slot}: run `walhook init`")]
     NotInstalled {
@@ -118,8 +140,15 @@ impl Setup {
     pub(super) async fn acquire(&self) -> Result<(Stream, System, i64), TakeoverError> {
         let mut session = Session::connect(&self.dsn).await?;
         let system = session.identify_system().await?;
-        let stream = session.start(&self.slot, &self.publication, crate::lsn::Lsn(0)).await?;
+        let started = session.start(&self.slot, &self.publication, crate::lsn::Lsn(0)).await;
         let session = store::Session::connect(&self.dsn).await?;
+        let stream = match started {
+            Ok(stream) => stream,
+            Err(error) => {
+                gap::report_lost(&session, self, &error).await?;
+                return Err(error.into());
+            }
+        };
         let epoch = session.take_slot(&self.slot, &host_name()).await?;
         Ok((stream, system, epoch))
     }
@@ -135,7 +164,10 @@ impl Pipeline {
         let shared = Arc::new(SharedSession::new(setup.dsn.clone()));
         let session = shared.get().await?;
         let before = session.slot_state(&setup.slot).await?;
+        let checkpoint = session.latest_checkpoint(&setup.slot).await?;
+        checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: setup.slot.clone() })?;
         let (stream, system, epoch) = setup.acquire().await?;
+        // Asked again: the former holder may have gone on until the slot was ours.
         let checkpoint = session.latest_checkpoint(&setup.slot).await?;
         let checkpoint =
             checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: setup.slot.clone() })?;
@@ -148,13 +180,14 @@ impl Pipeline {
         session.release_in_flight().await?;
         session.make_partitions().await?;
         let settled = session.settled_beyond(&checkpoint).await?.into_iter().collect();
-        let models = setup.bind_models(&session).await?;
+        let models = models::bind(&session, &setup).await?;
+        let tables = models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
+        let models = models.into_iter().map(|(_, model)| model).collect();
+        let system_identifier = system.system_identifier;
+        let routing = RouterSettings { system_identifier, ..setup.routing };
+        let mut router = Router::new(routing, models, setup.endpoints.clone())?;
+        models::release_mended(&session, &setup, (&mut router, tables)).await?;
         let loaded = setup.load_endpoints(&session).await?;
-        let router = Router::new(
-            RouterSettings { system_identifier: system.system_identifier, ..setup.routing.clone() },
-            models,
-            setup.endpoints.clone(),
-        )?;
         setup.assemble(Taken { stream, system, epoch, checkpoint, settled, router, shared }, loaded)
     }
 }
@@ -171,28 +204,6 @@ struct Taken {
 }
 
 impl Setup {
-    async fn bind_models(&self, session: &store::Session) -> Result<Vec<BoundModel>, StoreError> {
-        let mut bound = Vec::with_capacity(self.models.len());
-        for (table, model) in &self.models {
-            let Some(oid) = session.relation_oid(table).await? else {
-                let label = &model.label;
-                tracing::error!(
-                    label,
-                    ?table,
-                    "the model's table does not exist; it has no events"
-                );
-                continue;
-            };
-            let known_columns = session.good_columns(oid).await?;
-            let known_columns = known_columns
-                .into_iter()
-                .map(|(attnum, name)| crate::route::KnownColumn { attnum, name })
-                .collect();
-            bound.push(BoundModel { oid, known_columns, ..model.clone() });
-        }
-        Ok(bound)
-    }
-
     async fn load_endpoints(
         &self,
         session: &store::Session,
@@ -244,7 +255,7 @@ impl Setup {
         }
         let watcher = Watcher::new(&self, Arc::clone(&shared), &handles);
         let signals =
-            ledger::Signals { confirmed: confirmed_sender, writable: self.writable.clone() };
+            ledger::Signals { confirmed: confirmed_sender, writable: self.status.writable.clone() };
         let settings =
             ledger::Settings { dsn: self.dsn.clone(), slot: self.slot.clone(), keep: self.keep };
         let replay = Replay::new(checkpoint.watermark, settled, system.wal_position);

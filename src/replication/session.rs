@@ -24,13 +24,16 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 const COPY_BOTH_RESPONSE: u8 = b'W';
 
 /// Settings that the text forms of values depend on, whatever server, database and role have.
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("replication", "database"),
     ("client_encoding", "UTF8"),
     ("datestyle", "ISO"),
     ("intervalstyle", "iso_8601"),
     ("timezone", "UTC"),
     ("extra_float_digits", "3"),
+    // The text of money and of reg* types must not depend on roles' and databases' settings.
+    ("lc_monetary", "C"),
+    ("search_path", "pg_catalog"),
     ("bytea_output", "hex"),
 ];
 

@@ -151,19 +151,33 @@ impl Router {
         self.tables.get(&oid).map_or(&[], |state| &state.model.known_columns)
     }
 
+    /// Whether [`Router::take_learned`] has something.
+    pub fn has_learned(&self) -> bool {
+        !self.learned.is_empty()
+    }
+
     /// The tables whose [`Router::known_columns`] have changed since this was last asked.
     pub fn take_learned(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.learned)
+    }
+
+    /// Endpoints for which events of `table`, as it is now, are held.
+    pub fn held_endpoints(&mut self, table: &Arc<Table>) -> Vec<usize> {
+        self.prepare(table);
+        let plan = self.tables.get(&table.oid).and_then(|state| state.plan.as_ref());
+        let shapes = plan.map_or(&[][..], |plan| &plan.shapes).iter();
+        let held = shapes.filter(|shape| shape.visible.hold.is_some());
+        held.flat_map(|shape| shape.endpoints.iter().flatten().copied()).collect()
     }
 
     /// Makes the plan of `table`, unless the one at hand is of the same relation.
     fn prepare(&mut self, table: &Arc<Table>) {
         // An undeclared table keeps the label of its first sight, so that a rename does not
         // take it out of its filters.
-        let state = self
-            .tables
-            .entry(table.oid)
-            .or_insert_with(|| TableState { model: BoundModel::undeclared(table), plan: None });
+        let state = self.tables.entry(table.oid).or_insert_with(|| TableState {
+            model: BoundModel::undeclared(table.oid, &table.schema, &table.name),
+            plan: None,
+        });
         if let Some(plan) = &mut state.plan {
             if Arc::ptr_eq(&plan.table, table) {
                 return;

@@ -117,14 +117,14 @@ pub enum RouterError {
 
 impl BoundModel {
     /// The model of a table that is captured without one.
-    pub(super) fn undeclared(table: &Table) -> Self {
+    pub fn undeclared(oid: u32, schema: &str, name: &str) -> Self {
         Self {
-            oid: table.oid,
-            label: format!("{}.{}", table.schema, table.name),
-            app: table.schema.clone(),
-            name: table.name.clone(),
+            oid,
+            label: format!("{schema}.{name}"),
+            app: schema.to_owned(),
+            name: name.to_owned(),
             events: vec![EventKind::Created, EventKind::Updated, EventKind::Deleted],
-            event_prefix: table.name.clone(),
+            event_prefix: name.to_owned(),
             user: Vec::new(),
             known_columns: Vec::new(),
         }

@@ -46,6 +46,23 @@ impl Session {
         Ok(row.map(|row| row.get(0)))
     }
 
+    /// Tables of a publication, by oid.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn published_tables(
+        &self,
+        publication: &str,
+    ) -> Result<Vec<(u32, TableName)>, StoreError> {
+        let rows =
+            self.rows("read the publication", sql::published_tables, &[&publication]).await?;
+        let table = |row: &tokio_postgres::Row| {
+            (row.get(0), TableName { schema: row.get(1), name: row.get(2) })
+        };
+        Ok(rows.iter().map(table).collect())
+    }
+
     /// Columns of a table when it was last in order with the configuration.
     ///
     /// # Errors

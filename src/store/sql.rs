@@ -35,6 +35,7 @@ statements! {
     park
     pending_counts
     publication_state
+    published_tables
     raise_alert
     relation_oid
     release_held

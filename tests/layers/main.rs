@@ -26,10 +26,8 @@ const RANKS: &[&[&str]] = &[
     &["capture", "deliver", "ledger", "route"],
     // Joins.
     &["admin", "pipeline"],
-    // The whole: the demo runs the daemon, the command line runs both.
-    &["daemon"],
-    &["demo"],
-    &["cli"],
+    // The whole; these meet in lib.rs.
+    &["daemon", "cli", "demo"],
 ];
 
 /// Crates that are a capability, and the only modules that have it.

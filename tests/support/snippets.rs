@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -30,7 +32,7 @@ impl Language {
 /// A receiver of the page, running; it is ended when dropped.
 pub struct Snippet {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    lines: Receiver<String>,
     /// Where it listens.
     pub port: u16,
     _home: TempDir,
@@ -58,7 +60,12 @@ impl Snippet {
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("{program} must be installed for this test: {error}"));
-        let lines = BufReader::new(child.stdout.take().expect("it is piped"));
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let (sender, lines) = mpsc::channel();
+        // Ends with the program's output, or when nobody wants the lines any more.
+        std::thread::spawn(move || {
+            output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         let mut snippet = Self { child, lines, port: 0, _home: home };
         let first = snippet.next_line();
         let port = first.strip_prefix("listening on ").and_then(|port| port.parse().ok());
@@ -68,9 +75,7 @@ impl Snippet {
 
     /// The next line it prints: `handled evt_… order.created`. Waits for it.
     pub fn next_line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).expect("it prints text");
-        line.trim_end().to_owned()
+        self.lines.recv_timeout(Duration::from_secs(30)).expect("it prints a line in time")
     }
 }
 

@@ -2,37 +2,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
-use uuid::Uuid;
 
-use super::Lane;
-use crate::event::budget::footprint;
 use crate::event::job::{Job, Receipt};
 use crate::lsn::Position;
-use crate::store::{BlockedRun, Bound, QueuedDelivery, StoreError};
-
-/// Rows of one page.
-const PAGE_ROWS: i64 = 500;
-
-/// Blocked rows of one key that are read at a time; they are sent one after the other.
-const RUN_ROWS: i64 = 50;
 
 /// A page is fetched while fewer than this wait in memory, so that sending never waits for it.
 const LOW_WATER: usize = 250;
-
-/// What a fetch is under way for.
-pub(super) type Fetch = BoxFuture<'static, Fetched>;
-
-/// What came of it.
-pub(super) enum Fetched {
-    Page(Result<Vec<QueuedDelivery>, StoreError>),
-    Due(Result<(Vec<QueuedDelivery>, Option<Duration>), StoreError>),
-    /// Blocked rows of a key, and whether none means that there are none.
-    Run((u64, bool), Result<BlockedRun, StoreError>),
-}
 
 /// Where fresh deliveries go.
 #[derive(Debug)]
@@ -207,78 +185,4 @@ fn before(position: Position) -> Option<Position> {
             .checked_sub(1)
             .map(|commit| Position { commit: crate::lsn::Lsn(commit), ordinal: u64::MAX }),
     }
-}
-
-/// Waits for a fetch, if one is under way.
-pub(super) async fn arrival(fetch: &mut Option<Fetch>) -> Fetched {
-    match fetch {
-        Some(under_way) => {
-            let fetched = under_way.await;
-            *fetch = None;
-            fetched
-        }
-        None => std::future::pending().await,
-    }
-}
-
-impl Lane {
-    pub(super) fn fetch_page(&mut self, cursor: Option<Position>) -> Fetch {
-        let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
-        // Beyond everything that was ever read, nothing can be in memory.
-        let is_new = cursor >= self.read_until;
-        let in_memory = if is_new { Vec::new() } else { self.in_memory() };
-        let bound = Bound { rows: PAGE_ROWS, bytes: page_bytes(self.share.limit()) };
-        Box::pin(async move {
-            let page = async {
-                store.get().await?.backlog_page(endpoint, cursor, &in_memory, bound).await
-            };
-            Fetched::Page(page.await)
-        })
-    }
-
-    pub(super) fn fetch_due(&mut self, rows: usize) -> Fetch {
-        let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
-        let bound = Bound { rows: rows as i64, bytes: page_bytes(self.share.limit()) };
-        let mut in_memory = self.in_memory();
-        Box::pin(async move {
-            let due = async {
-                let session = store.get().await?;
-                let page = session.due_page(endpoint, &in_memory, bound).await?;
-                in_memory.extend(page.iter().map(|row| row.delivery.id.0));
-                let next = session.next_due(endpoint, &in_memory).await?;
-                Ok((page, next))
-            };
-            Fetched::Due(due.await)
-        })
-    }
-
-    pub(super) fn fetch_run(&mut self, run: (u64, bool)) -> Fetch {
-        let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
-        let in_memory = self.in_memory();
-        Box::pin(async move {
-            let rows = async {
-                store.get().await?.blocked_run(endpoint, run.0, &in_memory, RUN_ROWS).await
-            };
-            Fetched::Run(run, rows.await)
-        })
-    }
-
-    /// Rows of the queue that are in memory, waiting, under way, or with an outcome that is not
-    /// committed: the queue would show them once more.
-    fn in_memory(&mut self) -> Vec<Uuid> {
-        self.from_queue.retain(|_, job| job.strong_count() > 0);
-        self.from_queue.keys().copied().collect()
-    }
-
-    pub(super) fn queued(&mut self, row: QueuedDelivery) -> Arc<Job> {
-        let charge = self.share.take(footprint(row.delivery.body.len()));
-        let job = Arc::new(Job::parked(row.delivery, &row.row, charge));
-        self.from_queue.insert(job.delivery.id.0, Arc::downgrade(&job));
-        job
-    }
-}
-
-/// A page takes at most a quarter of the share.
-fn page_bytes(limit: usize) -> i64 {
-    i64::try_from(limit / 4).unwrap_or(i64::MAX)
 }

@@ -168,11 +168,21 @@ impl Keys {
     pub(super) fn stick(&mut self, job: &Job) -> Vec<Arc<Job>> {
         let mut displaced: Vec<Arc<Job>> = Vec::new();
         let mut keys: Vec<u64> = self.of(job).collect();
+        for key in &keys {
+            if let Some(busy) = self.busy.get_mut(key) {
+                busy.is_under_way = false;
+            }
+        }
         while let Some(key) = keys.pop() {
             // What was read of the blocked rows is still in the queue.
             self.stuck.entry(key).or_default().run.clear();
-            let Some(busy) = self.busy.remove(&key) else { continue };
-            for waiting in busy.waiting {
+            let Some(busy) = self.busy.get_mut(&key) else { continue };
+            let waiting = std::mem::take(&mut busy.waiting);
+            // Another delivery may be under way on the other key of one that waited.
+            if !busy.is_under_way {
+                self.busy.remove(&key);
+            }
+            for waiting in waiting {
                 keys.extend(self.of(&waiting).filter(|other| *other != key));
                 self.displace(waiting, &mut displaced);
             }
@@ -237,23 +247,30 @@ impl Keys {
         rows: Vec<Arc<Job>>,
     ) -> Option<Arc<Job>> {
         let Some(first) = rows.first().cloned() else {
-            if is_complete {
-                self.stuck.remove(&key);
-            } else {
-                self.to_read.push_back(key);
+            let is_free = !self.busy.contains_key(&key)
+                && self.stuck.get(&key).is_some_and(|stuck| stuck.run.is_empty());
+            match (is_complete, is_free) {
+                (true, true) => drop(self.stuck.remove(&key)),
+                (false, _) => self.to_read.push_back(key),
+                // Whoever has it reads when it is done.
+                (true, false) => {}
             }
             return None;
         };
-        // Both keys of one delivery may have been read for; it is sent once.
-        let is_taken = self.of(&first).filter(|other| *other != key).any(|other| {
-            let run = self.stuck.get(&other).map(|stuck| &stuck.run);
-            run.and_then(|run| run.front()).is_some_and(|job| job.delivery.id == first.delivery.id)
-        });
-        let stuck = self.stuck.get_mut(&key)?;
-        if is_taken || !stuck.run.is_empty() {
+        // Both keys of one delivery may have been read for, and either may still be held by one
+        // that was under way when it got stuck. Whoever has a key reads when it is done.
+        let keys: Vec<u64> = self.of(&first).collect();
+        let is_held = |key: &u64| {
+            self.busy.contains_key(key)
+                || self.stuck.get(key).is_some_and(|stuck| !stuck.run.is_empty())
+        };
+        if keys.iter().any(is_held) {
             return None;
         }
-        stuck.run = rows.into();
+        for other in keys.into_iter().filter(|other| *other != key) {
+            self.stuck.entry(other).or_default().run.push_back(Arc::clone(&first));
+        }
+        self.stuck.entry(key).or_default().run = rows.into();
         Some(first)
     }
 

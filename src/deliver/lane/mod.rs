@@ -6,6 +6,7 @@
 //! in the queue. Nothing here writes to PostgreSQL: the ledger is told.
 
 mod backlog;
+mod feed;
 mod fitness;
 mod keys;
 mod rate;
@@ -30,20 +31,15 @@ use crate::event::gate::Gate;
 use crate::event::job::{Entry, Job, Parking};
 use crate::lsn::Position;
 use crate::metrics::EndpointMetrics;
-use crate::store::{BlockedRun, EndpointState, Health, LoadedEndpoint, SharedSession, StoreError};
-use backlog::{Fetch, Fetched, Mode};
+use crate::store::{EndpointState, Health, LoadedEndpoint, SharedSession};
+use backlog::Mode;
+use feed::Fetch;
 use fitness::Fitness;
 use keys::{Admission, Keys};
 use rate::{Drain, Pace};
 
 /// A full lane makes the reader wait as long as its content would drain within this time.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// How soon blocked rows are looked for again that are still on their way into the queue.
-const REREAD: Duration = Duration::from_millis(20);
-
-/// How soon a blocked row is looked at again that another key holds back.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often a full lane reconsiders.
 const RECONSIDER: Duration = Duration::from_millis(200);
@@ -202,7 +198,7 @@ impl Lane {
                     Some(message) => self.hear(message),
                     None => return,
                 },
-                fetched = backlog::arrival(&mut self.fetch) => self.take_fetched(fetched),
+                fetched = feed::arrival(&mut self.fetch) => self.take_fetched(fetched),
                 () = parked_all.notified() => self.mode.everything_parked(),
                 () = self.around.gate.opened(), if gate_closed => {}
                 () = tokio::time::sleep_until(wake.into()) => self.give_up_if_late(),
@@ -387,91 +383,6 @@ impl Lane {
         self.metrics.attempt_duration.observe(attempt.duration.as_secs_f64());
         self.drain.add(job.delivery.body.len(), Instant::now());
         self.judge(job, attempt, began);
-    }
-
-    fn start_fetch(&mut self, now: Instant) {
-        if !self.may_fetch(now) {
-            return;
-        }
-        if self.held_keys.1.is_some_and(|at| at <= now) {
-            let (keys, _) = std::mem::take(&mut self.held_keys);
-            keys.into_iter().for_each(|key| self.keys.read_again(key));
-        }
-        self.unwritten_retries.retain(|job| job.strong_count() > 0);
-        if self.next_due.is_some_and(|due| due <= now) && self.due.len() < self.due_capacity() {
-            self.fetch = Some(self.fetch_due(self.due_capacity()));
-        } else if let Some(run) = self.keys.next_to_read() {
-            self.fetch = Some(self.fetch_run(run));
-        } else if let Some(cursor) = self.mode.wants_page(self.waiting_count(), now) {
-            // After the endpoint was out of service, rows before the cursor may be ready again.
-            let cursor = if std::mem::take(&mut self.rewind) { None } else { cursor };
-            self.fetch = Some(self.fetch_page(cursor));
-        }
-    }
-
-    fn waiting_count(&self) -> usize {
-        self.ready.len() + self.keys.waiting_count()
-    }
-
-    fn may_fetch(&self, now: Instant) -> bool {
-        self.fetch.is_none()
-            && self.fetch_again.is_none_or(|at| at <= now)
-            && self.health == Health::Active
-            && self.stop.is_none()
-            && self.around.gate.is_slot_held()
-            && self.fitness.rest(now).is_none()
-    }
-
-    fn due_capacity(&self) -> usize {
-        self.endpoint.max_in_flight * 2
-    }
-
-    fn take_fetched(&mut self, fetched: Fetched) {
-        let now = Instant::now();
-        match fetched {
-            Fetched::Page(Ok(page)) => {
-                let jobs: Vec<_> = page.into_iter().map(|row| self.queued(row)).collect();
-                self.ready.extend(jobs.iter().cloned());
-                let last = jobs.last().map(|job| job.delivery.event.position);
-                self.read_until = self.read_until.max(last);
-                let arrivals = self.mode.take_page(&jobs);
-                self.ready.extend(arrivals);
-            }
-            Fetched::Due(Ok((page, next))) => {
-                for row in page {
-                    let job = self.queued(row);
-                    self.due.push_back(job);
-                }
-                // A retry that is not written yet is not in the queue's answer.
-                let unwritten = (!self.unwritten_retries.is_empty()).then_some(RECONSIDER);
-                let next = [next, unwritten].into_iter().flatten().min();
-                self.next_due = next.map(|delay| now + delay.max(Duration::from_millis(1)));
-            }
-            Fetched::Run(run, Ok(BlockedRun::Rows(rows))) => {
-                if rows.is_empty() && !run.1 {
-                    self.fetch_again = Some(now + REREAD);
-                }
-                let jobs = rows.into_iter().map(|row| self.queued(row)).collect();
-                self.admitted.extend(self.keys.take_run(run, jobs));
-            }
-            Fetched::Run((key, _), Ok(BlockedRun::HeldByOtherKey)) => {
-                self.held_keys.0.push(key);
-                self.held_keys.1.get_or_insert(now + LOOK_AGAIN);
-            }
-            Fetched::Run((key, _), Err(error)) => {
-                self.keys.read_again(key);
-                self.fetch_failed(&error, now);
-            }
-            Fetched::Page(Err(error)) | Fetched::Due(Err(error)) => self.fetch_failed(&error, now),
-        }
-    }
-
-    fn fetch_failed(&mut self, error: &StoreError, now: Instant) {
-        let error = crate::store::chain(error);
-        tracing::debug!(endpoint = self.endpoint.name, error, "cannot read the queue");
-        self.mode.page_failed(now + RECONSIDER);
-        self.next_due = self.next_due.map(|due| due.max(now + RECONSIDER));
-        self.fetch_again = Some(now + RECONSIDER);
     }
 
     /// Stopping, and the time for it is over: what is still under way is parked.

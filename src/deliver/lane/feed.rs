@@ -1,0 +1,196 @@
+//! What a lane reads from the queue: parked deliveries in pages, due retries, blocked rows. One
+//! read at a time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+use super::{Lane, RECONSIDER};
+use crate::event::budget::footprint;
+use crate::event::job::Job;
+use crate::lsn::Position;
+use crate::store::{BlockedRun, Bound, Health, QueuedDelivery, StoreError};
+
+/// Rows of one page.
+const PAGE_ROWS: i64 = 500;
+
+/// Blocked rows of one key that are read at a time; they are sent one after the other.
+const RUN_ROWS: i64 = 50;
+
+/// How soon blocked rows are looked for again that are still on their way into the queue.
+const REREAD: Duration = Duration::from_millis(20);
+
+/// How soon a blocked row is looked at again that another key holds back.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a fetch is under way for.
+pub(super) type Fetch = BoxFuture<'static, Fetched>;
+
+/// What came of it.
+pub(super) enum Fetched {
+    Page(Result<Vec<QueuedDelivery>, StoreError>),
+    Due(Result<(Vec<QueuedDelivery>, Option<Duration>), StoreError>),
+    /// Blocked rows of a key, and whether none means that there are none.
+    Run((u64, bool), Result<BlockedRun, StoreError>),
+}
+
+/// Waits for a fetch, if one is under way.
+pub(super) async fn arrival(fetch: &mut Option<Fetch>) -> Fetched {
+    match fetch {
+        Some(under_way) => {
+            let fetched = under_way.await;
+            *fetch = None;
+            fetched
+        }
+        None => std::future::pending().await,
+    }
+}
+
+impl Lane {
+    pub(super) fn start_fetch(&mut self, now: Instant) {
+        if !self.may_fetch(now) {
+            return;
+        }
+        if self.held_keys.1.is_some_and(|at| at <= now) {
+            let (keys, _) = std::mem::take(&mut self.held_keys);
+            keys.into_iter().for_each(|key| self.keys.read_again(key));
+        }
+        self.unwritten_retries.retain(|job| job.strong_count() > 0);
+        if self.next_due.is_some_and(|due| due <= now) && self.due.len() < self.due_capacity() {
+            self.fetch = Some(self.fetch_due(self.due_capacity()));
+        } else if let Some(run) = self.keys.next_to_read() {
+            self.fetch = Some(self.fetch_run(run));
+        } else if let Some(cursor) = self.mode.wants_page(self.waiting_count(), now) {
+            // After the endpoint was out of service, rows before the cursor may be ready again.
+            let cursor = if std::mem::take(&mut self.rewind) { None } else { cursor };
+            self.fetch = Some(self.fetch_page(cursor));
+        }
+    }
+
+    fn waiting_count(&self) -> usize {
+        self.ready.len() + self.keys.waiting_count()
+    }
+
+    pub(super) fn may_fetch(&self, now: Instant) -> bool {
+        self.fetch.is_none()
+            && self.fetch_again.is_none_or(|at| at <= now)
+            && self.health == Health::Active
+            && self.stop.is_none()
+            && self.around.gate.is_slot_held()
+            && self.fitness.rest(now).is_none()
+    }
+
+    pub(super) fn due_capacity(&self) -> usize {
+        self.endpoint.max_in_flight * 2
+    }
+
+    pub(super) fn take_fetched(&mut self, fetched: Fetched) {
+        let now = Instant::now();
+        match fetched {
+            Fetched::Page(Ok(page)) => {
+                let jobs: Vec<_> = page.into_iter().map(|row| self.queued(row)).collect();
+                self.ready.extend(jobs.iter().cloned());
+                let last = jobs.last().map(|job| job.delivery.event.position);
+                self.read_until = self.read_until.max(last);
+                let arrivals = self.mode.take_page(&jobs);
+                self.ready.extend(arrivals);
+            }
+            Fetched::Due(Ok((page, next))) => {
+                for row in page {
+                    let job = self.queued(row);
+                    self.due.push_back(job);
+                }
+                // A retry that is not written yet is not in the queue's answer.
+                let unwritten = (!self.unwritten_retries.is_empty()).then_some(RECONSIDER);
+                let next = [next, unwritten].into_iter().flatten().min();
+                self.next_due = next.map(|delay| now + delay.max(Duration::from_millis(1)));
+            }
+            Fetched::Run(run, Ok(BlockedRun::Rows(rows))) => {
+                if rows.is_empty() && !run.1 {
+                    self.fetch_again = Some(now + REREAD);
+                }
+                let jobs = rows.into_iter().map(|row| self.queued(row)).collect();
+                self.admitted.extend(self.keys.take_run(run, jobs));
+            }
+            Fetched::Run((key, _), Ok(BlockedRun::HeldByOtherKey)) => {
+                self.held_keys.0.push(key);
+                self.held_keys.1.get_or_insert(now + LOOK_AGAIN);
+            }
+            Fetched::Run((key, _), Err(error)) => {
+                self.keys.read_again(key);
+                self.fetch_failed(&error, now);
+            }
+            Fetched::Page(Err(error)) | Fetched::Due(Err(error)) => self.fetch_failed(&error, now),
+        }
+    }
+
+    fn fetch_failed(&mut self, error: &StoreError, now: Instant) {
+        let error = crate::store::chain(error);
+        tracing::debug!(endpoint = self.endpoint.name, error, "cannot read the queue");
+        self.mode.page_failed(now + RECONSIDER);
+        self.next_due = self.next_due.map(|due| due.max(now + RECONSIDER));
+        self.fetch_again = Some(now + RECONSIDER);
+    }
+
+    fn fetch_page(&mut self, cursor: Option<Position>) -> Fetch {
+        let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
+        // Beyond everything that was ever read, nothing can be in memory.
+        let is_new = cursor >= self.read_until;
+        let in_memory = if is_new { Vec::new() } else { self.in_memory() };
+        let bound = Bound { rows: PAGE_ROWS, bytes: page_bytes(self.share.limit()) };
+        Box::pin(async move {
+            let page = async {
+                store.get().await?.backlog_page(endpoint, cursor, &in_memory, bound).await
+            };
+            Fetched::Page(page.await)
+        })
+    }
+
+    fn fetch_due(&mut self, rows: usize) -> Fetch {
+        let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
+        let bound = Bound { rows: rows as i64, bytes: page_bytes(self.share.limit()) };
+        let mut in_memory = self.in_memory();
+        Box::pin(async move {
+            let due = async {
+                let session = store.get().await?;
+                let page = session.due_page(endpoint, &in_memory, bound).await?;
+                in_memory.extend(page.iter().map(|row| row.delivery.id.0));
+                let next = session.next_due(endpoint, &in_memory).await?;
+                Ok((page, next))
+            };
+            Fetched::Due(due.await)
+        })
+    }
+
+    fn fetch_run(&mut self, run: (u64, bool)) -> Fetch {
+        let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
+        let in_memory = self.in_memory();
+        Box::pin(async move {
+            let rows = async {
+                store.get().await?.blocked_run(endpoint, run.0, &in_memory, RUN_ROWS).await
+            };
+            Fetched::Run(run, rows.await)
+        })
+    }
+
+    /// Rows of the queue that are in memory, waiting, under way, or with an outcome that is not
+    /// committed: the queue would show them once more.
+    fn in_memory(&mut self) -> Vec<Uuid> {
+        self.from_queue.retain(|_, job| job.strong_count() > 0);
+        self.from_queue.keys().copied().collect()
+    }
+
+    fn queued(&mut self, row: QueuedDelivery) -> Arc<Job> {
+        let charge = self.share.take(footprint(row.delivery.body.len()));
+        let job = Arc::new(Job::parked(row.delivery, &row.row, charge));
+        self.from_queue.insert(job.delivery.id.0, Arc::downgrade(&job));
+        job
+    }
+}
+
+/// A page takes at most a quarter of the share.
+fn page_bytes(limit: usize) -> i64 {
+    i64::try_from(limit / 4).unwrap_or(i64::MAX)
+}

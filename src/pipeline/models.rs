@@ -1,0 +1,91 @@
+//! Models bound to the tables that are there now, and events that were held for want of a column.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::takeover::{Setup, TakeoverError};
+use crate::change::{Column, ReplicaIdentity, Table};
+use crate::config::TableName;
+use crate::event::job::HoldReason;
+use crate::route::{BoundModel, KnownColumn, Router};
+use crate::store::catalog::{Question, describe};
+use crate::store::{Session, StoreError};
+use crate::value::Kind;
+
+/// Binds the declared models to their tables, and gives every other published table a model of
+/// its own name: what it is called, and what its columns were called, survives a rename.
+pub(super) async fn bind(
+    session: &Session,
+    setup: &Setup,
+) -> Result<Vec<(TableName, BoundModel)>, StoreError> {
+    let mut bound = HashMap::new();
+    for (oid, table) in session.published_tables(&setup.publication).await? {
+        let model = BoundModel::undeclared(oid, &table.schema, &table.name);
+        bound.insert(oid, (table, model));
+    }
+    for (table, model) in &setup.models {
+        let Some(oid) = session.relation_oid(table).await? else {
+            let (label, TableName { schema, name }) = (&model.label, table);
+            tracing::error!("table {schema}.{name} of model {label} does not exist: no events");
+            continue;
+        };
+        bound.insert(oid, (table.clone(), BoundModel { oid, ..model.clone() }));
+    }
+    let mut models = Vec::with_capacity(bound.len());
+    for (oid, (table, model)) in bound {
+        let columns = session.good_columns(oid).await?;
+        let known = columns.into_iter().map(|(attnum, name)| KnownColumn { attnum, name });
+        models.push((table, BoundModel { known_columns: known.collect(), ..model }));
+    }
+    Ok(models)
+}
+
+/// Notes which columns a table has when all is well with it.
+pub(super) async fn keep_learned(session: &Session, router: &mut Router) -> Result<(), StoreError> {
+    for oid in router.take_learned() {
+        let columns = router.known_columns(oid).iter();
+        let columns: Vec<_> = columns.map(|known| (known.attnum, known.name.clone())).collect();
+        session.keep_good_columns(oid, &columns).await?;
+    }
+    Ok(())
+}
+
+/// Releases events that were held for want of a column, where the configuration and the tables
+/// agree again.
+pub(super) async fn release_mended(
+    session: &Session,
+    setup: &Setup,
+    (router, tables): (&mut Router, Vec<(u32, TableName)>),
+) -> Result<(), TakeoverError> {
+    let relations = tables.iter().map(|(oid, _)| *oid).collect();
+    let question = Question { relations, types: Vec::new() };
+    let answer = describe(session.client(), &question).await?;
+    let mut is_held = vec![false; setup.endpoints.len()];
+    for facts in answer.relations {
+        let Some((_, name)) = tables.iter().find(|(oid, _)| *oid == facts.oid) else { continue };
+        let columns = facts.columns.into_iter().map(|(name, attnum)| Column {
+            in_primary_key: facts.primary_key.contains(&attnum),
+            // Only names matter here.
+            kind: Kind::Text,
+            in_identity: true,
+            name,
+            attnum,
+        });
+        let table = Table {
+            oid: facts.oid,
+            schema: name.schema.clone(),
+            name: name.name.clone(),
+            identity: ReplicaIdentity::Full,
+            columns: columns.collect(),
+        };
+        for endpoint in router.held_endpoints(&Arc::new(table)) {
+            is_held[endpoint] = true;
+        }
+    }
+    for (endpoint, is_held) in setup.endpoints.iter().zip(is_held) {
+        if !is_held {
+            session.release_held(endpoint.id, HoldReason::ColumnMissing).await?;
+        }
+    }
+    Ok(keep_learned(session, router).await?)
+}
