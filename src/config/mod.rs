@@ -42,6 +42,8 @@ pub use identifier::{TableName, Tables};
 pub use model::{Model, Operation};
 pub use sections::{Delivery, Int8, LogPayload, OnGap, Ops, Payload, Retention, Security};
 
+pub(crate) use table::written as written_key;
+
 use crate::endpoint::Endpoint;
 use endpoint::Shared;
 use filter::Labels;
