@@ -280,11 +280,13 @@ async fn a_role_that_may_not_write_the_log_is_told_whose_it_is() {
 }
 
 #[tokio::test]
-async fn certificates_that_cannot_be_read_are_faults_of_the_configuration() {
+async fn certificates_that_are_none_are_faults_of_the_configuration() {
     let (database, _) = in_order().await;
+    let no_certificate = tempfile::NamedTempFile::new().expect("a file");
     let rest = format!(
         "{MODELS}\n[[endpoints]]\nname = \"crm\"\nurl = \"https://127.0.0.1/\"\n\
-         tls = {{ ca_file = \"/nowhere/ca.pem\" }}"
+         tls = {{ ca_file = \"{}\" }}",
+        no_certificate.path().display()
     );
     let found = refusals(&check::check(&configured(&database, &rest)).await);
     assert!(found.iter().any(|found| found.starts_with("endpoints[0].tls: ")), "{found:#?}");

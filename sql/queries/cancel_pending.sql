@@ -14,5 +14,18 @@ with cancelled as (
     from   cancelled as c
     left   join walhook.body as b on b.event_id = c.event_id and b.shape = c.shape
     on conflict do nothing
+), bodies as (
+    delete from walhook.body as b
+    using  (select distinct event_id, shape from cancelled) as c
+    where  b.event_id = c.event_id
+    and    b.shape = c.shape
+    and    not exists (
+               select
+               from   walhook.pending as other
+               where  other.event_id = c.event_id
+               and    other.shape = c.shape
+               -- The rows deleted above are still there to this statement's snapshot.
+               and    not exists (select from cancelled as gone where gone.delivery_id = other.delivery_id)
+           )
 )
 select count(*) from cancelled

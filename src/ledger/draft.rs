@@ -48,6 +48,7 @@ impl Draft {
     /// Takes up an attempt's outcome.
     pub(super) fn attempted(&mut self, outcome: Outcome) {
         let job = &outcome.job;
+        self.unmark(job);
         match outcome.then {
             Then::Done | Then::Failed => {
                 if let Some(version) = job.row_version() {
@@ -66,6 +67,7 @@ impl Draft {
             Parking::Blocked => ("blocked", None),
             Parking::Held(reason) => ("held", Some(reason.as_str())),
         };
+        self.unmark(job);
         self.wait(job, Wait { state, hold_reason, ..unchanged(job) });
     }
 
@@ -76,6 +78,15 @@ impl Draft {
             wait: Wait { state: "in_flight", ..unchanged(&job) },
         });
         self.marked.push(job);
+    }
+
+    /// Forgets that a delivery was marked since the last flush: its row is not written, so no
+    /// version could name it, and it would stay behind whatever became of the delivery.
+    fn unmark(&mut self, job: &Arc<Job>) {
+        if let Some(index) = self.marked.iter().position(|marked| Arc::ptr_eq(marked, job)) {
+            self.marked.swap_remove(index);
+            self.parked.retain(|parked| !Arc::ptr_eq(&parked.job, job));
+        }
     }
 
     fn wait(&mut self, job: &Arc<Job>, wait: Wait) {

@@ -105,13 +105,12 @@ impl Session {
     /// # Errors
     ///
     /// [`StoreError::Statement`].
-    pub async fn publication_members(
+    pub async fn published_tables(
         &self,
         publication: &str,
     ) -> Result<Vec<PublishedTable>, StoreError> {
-        let rows = self
-            .rows("look at published tables", sql::publication_members, &[&publication])
-            .await?;
+        let rows =
+            self.rows("look at published tables", sql::published_tables, &[&publication]).await?;
         let tables = rows.iter().map(|row| PublishedTable {
             quoted: row.get("quoted"),
             is_ours: row.get("is_ours"),

@@ -31,11 +31,11 @@ statements! {
     latest_checkpoint
     load_endpoint
     make_partitions
+    modelled_tables
     next_due
     park
     peek_slot
     pending_counts
-    publication_members
     publication_state
     published_tables
     raise_alert

@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "no single test binary uses all of it")]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod daemon;
+pub mod hooks;
 pub mod pg;
+pub mod receiver;
 pub mod snippets;

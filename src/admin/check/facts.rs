@@ -49,7 +49,7 @@ pub(super) async fn gather(config: &Config) -> Result<Facts<'_>, Blocked> {
     let observed = session.observe(&installation).await?;
     let Installation { slot, publication, .. } = &installation;
     let settings = session.server_settings().await?;
-    let published = session.publication_members(publication).await?;
+    let published = session.published_tables(publication).await?;
     let slot_facts = session.slot_facts(slot, publication).await?;
     // Only a slot that nobody uses, and only on suspicion: the peek takes it for a moment.
     let is_suspicious = slot_facts.as_ref().is_some_and(|facts| facts.is_older_than_publication)

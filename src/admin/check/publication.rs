@@ -3,13 +3,14 @@
 use super::Report;
 use super::facts::Facts;
 use crate::config::Operation;
+use crate::store::schema::advice;
 
 fn subject(facts: &Facts<'_>) -> String {
     format!("publication {}", facts.installation.publication)
 }
 
 /// Its name as SQL spells it.
-pub(super) fn quoted(facts: &Facts<'_>) -> String {
+fn quoted(facts: &Facts<'_>) -> String {
     crate::store::schema::identifier(&facts.installation.publication)
 }
 
@@ -23,8 +24,7 @@ pub(super) fn options(facts: &Facts<'_>, report: &mut Report) {
     let Some(publication) = facts.observed.publication else { return };
     if !publication.via_root {
         let problem = "publishes partitions under their own names, so that no model knows them";
-        let fix =
-            format!("alter publication {} set (publish_via_partition_root = true);", quoted(facts));
+        let fix = advice::publish_via_root(&facts.installation.publication);
         report.error(subject(facts), problem, &fix);
     }
     if publication.all_tables {
@@ -80,7 +80,7 @@ pub(super) fn own_tables(facts: &Facts<'_>, report: &mut Report) {
 /// Published tables whose updates PostgreSQL refuses.
 pub(super) fn identities(facts: &Facts<'_>, report: &mut Report) {
     for member in facts.published.iter().flat_map(|table| &table.without_identity) {
-        let fix = format!("alter table {member} replica identity full;\nor give it a primary key");
+        let fix = format!("{}\nor give it a primary key", advice::identity_full(member));
         report.error(
             format!("table {member}"),
             "has no replica identity: published as it is, PostgreSQL refuses its updates and deletes",

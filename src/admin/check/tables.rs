@@ -2,8 +2,8 @@
 
 use super::Report;
 use super::facts::{Facts, Labelled};
-use super::publication::quoted;
 use crate::config::{Severity, Tables, written_key};
+use crate::store::schema::advice;
 
 /// A model or list that names what cannot be captured is a fault of the configuration.
 pub(super) fn exist(facts: &Facts<'_>, report: &mut Report) {
@@ -65,14 +65,11 @@ pub(super) fn are_published(facts: &Facts<'_>, report: &mut Report) {
         let identity: String = table
             .without_identity
             .iter()
-            .map(|member| format!("alter table {member} replica identity full;\n"))
+            .map(|member| advice::identity_full(member) + "\n")
             .collect();
-        let fix = format!(
-            "{identity}alter publication {} add table only {};",
-            quoted(facts),
-            table.quoted
-        );
-        let problem = format!("is not in the publication {}", facts.installation.publication);
+        let publication = &facts.installation.publication;
+        let fix = identity + &advice::publish_table(publication, &table.quoted);
+        let problem = format!("is not in the publication {publication}");
         report.error(format!("table {}", table.quoted), problem, &fix);
     }
 }
@@ -88,8 +85,7 @@ pub(super) fn keep_old_values(facts: &Facts<'_>, report: &mut Report) {
             let problem = format!(
                 "does not keep old values, which the model {label} wants (or old_values = false)"
             );
-            let fix = format!("alter table {member} replica identity full;");
-            report.error(format!("table {member}"), problem, &fix);
+            report.error(format!("table {member}"), problem, &advice::identity_full(member));
         }
     }
 }

@@ -12,7 +12,10 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Weak};
 
+use uuid::Uuid;
+
 use crate::endpoint::Ordering;
+use crate::event::DeliveryId;
 use crate::event::job::Job;
 
 /// Who has which key.
@@ -38,9 +41,14 @@ struct Busy {
 struct Stuck {
     /// The last delivery that was parked behind it; gone once it is committed.
     last_parked: Weak<Job>,
+    /// The delivery that is to be retried, if that is what it is stuck behind.
+    retry: Option<DeliveryId>,
     /// Blocked rows that were read, in order; the first may be under way.
     run: VecDeque<Arc<Job>>,
 }
+
+/// Stands for a retry that was in the queue when the lane began.
+const SOME_RETRY: DeliveryId = DeliveryId(Uuid::nil());
 
 /// Where a delivery may go.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,7 +74,7 @@ impl Keys {
         };
         for key in stuck {
             let key = if ordering == Ordering::Endpoint { 0 } else { key };
-            keys.stuck.insert(key, Stuck::default());
+            keys.stuck.insert(key, Stuck { retry: Some(SOME_RETRY), ..Stuck::default() });
         }
         keys
     }
@@ -121,6 +129,10 @@ impl Keys {
         let mut next = Vec::new();
         for key in self.of(job) {
             if let Some(stuck) = self.stuck.get_mut(&key) {
+                if stuck.retry.is_some_and(|retry| retry == job.delivery.id || retry == SOME_RETRY)
+                {
+                    stuck.retry = None;
+                }
                 if stuck.run.front().is_some_and(|first| first.delivery.id == job.delivery.id) {
                     stuck.run.pop_front();
                 }
@@ -172,6 +184,7 @@ impl Keys {
             if let Some(busy) = self.busy.get_mut(key) {
                 busy.is_under_way = false;
             }
+            self.stuck.entry(*key).or_default().retry = Some(job.delivery.id);
         }
         while let Some(key) = keys.pop() {
             // What was read of the blocked rows is still in the queue.
@@ -233,8 +246,11 @@ impl Keys {
     /// it is committed, so that finding none means that there are none.
     pub(super) fn next_to_read(&mut self) -> Option<(u64, bool)> {
         while let Some(key) = self.to_read.pop_front() {
-            if let Some(stuck) = self.stuck.get(&key) {
-                return Some((key, stuck.last_parked.strong_count() == 0));
+            match self.stuck.get(&key) {
+                // It has got stuck anew; when the retry has ended it is read.
+                Some(stuck) if stuck.retry.is_some() => {}
+                Some(stuck) => return Some((key, stuck.last_parked.strong_count() == 0)),
+                None => {}
             }
         }
         None
@@ -248,7 +264,10 @@ impl Keys {
     ) -> Option<Arc<Job>> {
         let Some(first) = rows.first().cloned() else {
             let is_free = !self.busy.contains_key(&key)
-                && self.stuck.get(&key).is_some_and(|stuck| stuck.run.is_empty());
+                && self
+                    .stuck
+                    .get(&key)
+                    .is_some_and(|stuck| stuck.retry.is_none() && stuck.run.is_empty());
             match (is_complete, is_free) {
                 (true, true) => drop(self.stuck.remove(&key)),
                 (false, _) => self.to_read.push_back(key),
@@ -262,7 +281,10 @@ impl Keys {
         let keys: Vec<u64> = self.of(&first).collect();
         let is_held = |key: &u64| {
             self.busy.contains_key(key)
-                || self.stuck.get(key).is_some_and(|stuck| !stuck.run.is_empty())
+                || self
+                    .stuck
+                    .get(key)
+                    .is_some_and(|stuck| stuck.retry.is_some() || !stuck.run.is_empty())
         };
         if keys.iter().any(is_held) {
             return None;
@@ -307,12 +329,11 @@ mod tests {
 
     use bytes::Bytes;
     use proptest::prelude::*;
-    use uuid::Uuid;
 
     use super::*;
     use crate::endpoint::EndpointId;
     use crate::event::budget::Share;
-    use crate::event::{Delivery, DeliveryId, Event, EventId};
+    use crate::event::{Delivery, Event, EventId};
     use crate::lsn::{Lsn, Position};
 
     fn job(number: u64, keys: [u64; 2]) -> Arc<Job> {

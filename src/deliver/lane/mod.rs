@@ -291,6 +291,13 @@ impl Lane {
 
     /// A full lane that would not drain soon spills; so does one that cannot send at all.
     fn reconsider(&mut self, now: Instant) {
+        let is_idle = self.under_way.is_empty()
+            && self.admitted.is_empty()
+            && self.due.is_empty()
+            && self.waiting_count() == 0;
+        if is_idle {
+            self.drain.pause();
+        }
         let is_full = self.share.is_over();
         if self.mode.is_direct() && is_full && !self.drains_soon(now) {
             self.spill();
@@ -315,6 +322,7 @@ impl Lane {
             let Ok(permit) = connections.try_acquire_owned() else { return };
             let Some(job) = self.next_job() else { return };
             let Some(place) = self.free_places.pop() else { return };
+            self.drain.begin(now);
             self.pace.started(now);
             self.metrics.in_flight.inc();
             self.jobs_under_way[place] = Some(Arc::clone(&job));

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// Length of one measured stretch.
 const STRETCH: Duration = Duration::from_millis(500);
 
+/// A lane that nothing has left for this long has stopped, however fast it was.
+const STANDSTILL: Duration = Duration::from_secs(2);
+
 /// Bytes a second that left the lane recently.
 #[derive(Debug)]
 pub(super) struct Drain {
@@ -16,6 +19,17 @@ pub(super) struct Drain {
 impl Drain {
     pub(super) fn new() -> Self {
         Self { stretch_began: None, bytes: 0, bytes_per_second: None }
+    }
+
+    /// Notes that a request begins.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.stretch_began.get_or_insert(now);
+    }
+
+    /// Notes that there is nothing to send: a lane without work is not slow.
+    pub(super) fn pause(&mut self) {
+        self.stretch_began = None;
+        self.bytes = 0;
     }
 
     /// Notes that a body of `bytes` left.
@@ -31,10 +45,13 @@ impl Drain {
     }
 
     /// How long `bytes` would take at the recent rate. A lane that has not shown a rate yet gets
-    /// the benefit of the doubt for two stretches, then counts as standing still.
+    /// the benefit of the doubt for a stretch, then counts as standing still.
     pub(super) fn time_for(&self, bytes: usize, now: Instant) -> Duration {
         let waited =
             self.stretch_began.map_or(Duration::ZERO, |b| now.saturating_duration_since(b));
+        if waited >= STANDSTILL {
+            return Duration::MAX;
+        }
         let current = (waited >= STRETCH).then(|| self.bytes as f64 / waited.as_secs_f64());
         let rate = match (self.bytes_per_second, current) {
             // The stretch under way counts when it is the slower one: a lane may just have stopped.
@@ -117,5 +134,26 @@ mod tests {
         let then = begin + Duration::from_secs(1);
         assert!(drain.time_for(20_000_000, then) < Duration::from_secs(3));
         assert!(drain.time_for(20_000_000, then + Duration::from_secs(5)) > Duration::from_secs(5));
+        assert_eq!(drain.time_for(1, then + STANDSTILL), Duration::MAX, "however fast it was");
+    }
+
+    #[test]
+    fn a_lane_whose_first_request_hangs_stands_still() {
+        let (mut drain, now) = (Drain::new(), Instant::now());
+        drain.begin(now);
+        assert_eq!(drain.time_for(1000, now + STRETCH / 2), Duration::ZERO);
+        assert_eq!(drain.time_for(1000, now + STRETCH), Duration::MAX);
+    }
+
+    #[test]
+    fn a_lane_without_work_is_not_slow() {
+        let (mut drain, begin) = (Drain::new(), Instant::now());
+        for step in 0..20 {
+            drain.add(1_000_000, begin + Duration::from_millis(50 * step));
+        }
+        drain.pause();
+        let later = begin + Duration::from_secs(600);
+        drain.begin(later);
+        assert!(drain.time_for(20_000_000, later) < Duration::from_secs(3));
     }
 }

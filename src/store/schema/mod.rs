@@ -11,7 +11,7 @@ mod script;
 pub use apply::{Applied, Line, Mark};
 pub use observed::{Observed, PublicationState, ServerState, TableState};
 pub use plan::{OLDEST_SERVER, plan};
-pub use script::{MIGRATIONS, identifier, print};
+pub use script::{MIGRATIONS, advice, identifier, print};
 
 /// What an installation needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

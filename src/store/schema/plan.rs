@@ -141,7 +141,7 @@ fn table(state: &TableState, observed: &Observed, installation: &Installation) -
             "{it} has no replica identity: once published, PostgreSQL would refuse its updates and \
              deletes"
         );
-        let fix = format!("alter table {member} replica identity full;");
+        let fix = script::advice::identity_full(member);
         return refuse(subject, why, format!("{fix}\nor give it a primary key, then init again"));
     }
     let mut sql = String::new();

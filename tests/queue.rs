@@ -1,0 +1,390 @@
+//! The queue in PostgreSQL: what a slow, dead or gone receiver leaves behind, and in which order
+//! it leaves again. A receiver's trouble is its own.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use support::daemon::{Site, endpoint};
+use support::hooks::{Hook, Hooks, Latch, PATIENCE, Reply};
+use support::pg::{Database, Pg};
+
+async fn items() -> Database {
+    let database = Pg::shared().database().await;
+    database
+        .execute(
+            "create table items (id bigint generated always as identity primary key, n int); \
+             alter table items replica identity full",
+        )
+        .await;
+    database
+}
+
+fn numbers(hooks: &[Hook]) -> Vec<i64> {
+    hooks.iter().map(|hook| hook.number("n")).collect()
+}
+
+/// Whether everything committed so far is confirmed to PostgreSQL.
+async fn everything_is_confirmed(database: &Database) {
+    let now: String = database.query_one("select pg_current_wal_insert_lsn()::text", &[]).await;
+    // Something behind it, since the confirmed LSN is that of a commit.
+    database.execute("insert into items (n) values (-1)").await;
+    database
+        .becomes_true(&format!(
+            "select confirmed_flush_lsn >= '{now}' from pg_replication_slots where slot_name = '{}'",
+            database.name
+        ))
+        .await;
+}
+
+#[tokio::test]
+async fn a_hanging_receiver_delays_neither_its_neighbour_nor_the_slot_and_gets_all_in_order() {
+    const ROWS: i64 = 20_000;
+    const FAST: i64 = 2_000;
+    let database = items().await;
+    let latch = Latch::new();
+    // One hangs from the start, one was fast before: a lane must not live on its past.
+    let hanging_after = |fast: i64| {
+        let latch = latch.clone();
+        Hooks::start(move |hook| match hook.number("n") <= fast {
+            true => Reply::Status(200),
+            false => latch.then_ok(),
+        })
+    };
+    let (hanging, stalling) = (hanging_after(0).await, hanging_after(FAST).await);
+    let neighbour = Hooks::ok().await;
+    let patient = "ordering = \"endpoint\"\ntimeout = \"10m\"";
+    let config = "[delivery]\nmemory_budget_mb = 1\n".to_owned()
+        + &endpoint("hanging", &hanging.url("/"), patient)
+        + &endpoint("stalling", &stalling.url("/"), patient)
+        + &endpoint("neighbour", &neighbour.url("/"), "");
+    let site = Site::new(&database, &["public.items"], &config);
+    let daemon = site.up().await;
+    let began = Instant::now();
+    for first in (1..ROWS).step_by(1000) {
+        let insert =
+            format!("insert into items (n) select generate_series({first}, {})", first + 999);
+        database.execute(&insert).await;
+    }
+    let received = neighbour.arrived(ROWS as usize).await;
+    println!("the neighbour had everything after {:?}", began.elapsed());
+    let mut all = numbers(&received);
+    all.sort_unstable();
+    assert_eq!(all, (1..=ROWS).collect::<Vec<_>>());
+    everything_is_confirmed(&database).await;
+    assert_eq!(hanging.len(), 1, "one request is under way");
+    assert_eq!(stalling.len() as i64, FAST + 1, "one request is under way");
+    let resident = resident_megabytes(daemon.pid());
+    println!("resident at most: {resident} MB");
+    assert!(resident < 96);
+    latch.open();
+    let began = Instant::now();
+    for receiver in [&hanging, &stalling] {
+        let received = receiver.arrived(ROWS as usize + 1).await;
+        assert_eq!(numbers(&received)[..ROWS as usize], (1..=ROWS).collect::<Vec<_>>());
+    }
+    println!("the backlog arrived within {:?}", began.elapsed());
+    database.becomes_true("select count(*) = 0 from walhook.pending").await;
+    database.becomes_true("select count(*) = 0 from walhook.body").await;
+    daemon.stop().await;
+}
+
+/// The most it ever had.
+fn resident_megabytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+#[tokio::test]
+async fn a_dead_receivers_events_wait_in_the_queue_while_the_slot_advances() {
+    let database = items().await;
+    let alive = Hooks::ok().await;
+    let dead = "http://127.0.0.1:9/";
+    let config = endpoint("alive", &alive.url("/"), "")
+        + &endpoint("dead", dead, "retry = { schedule = [\"1h\"], jitter = 0.0 }");
+    let site = Site::new(&database, &["public.items"], &config);
+    let daemon = site.up().await;
+    database.execute("insert into items (n) select generate_series(1, 300)").await;
+    let received = alive.arrived(300).await;
+    assert_eq!(received.len(), 300);
+    everything_is_confirmed(&database).await;
+    let waiting: i64 = database
+        .query_one("select count(*) from walhook.webhook_log where endpoint_name = 'dead'", &[])
+        .await;
+    assert!(waiting >= 300, "{waiting} of 300 are accounted for");
+    let succeeded = database.statuses("alive").await;
+    assert_eq!(succeeded, "success 301");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn events_of_one_row_never_overtake_each_other_and_other_rows_flow() {
+    const ROUNDS: i64 = 20;
+    let database = items().await;
+    let latch = Latch::new();
+    let hooks = Hooks::start({
+        let latch = latch.clone();
+        move |hook| match (hook.number("id"), hook.number("n"), hook.attempt()) {
+            // Row 1 is poison until the latch opens.
+            (1, 0, _) if !latch.is_open() => Reply::Status(500),
+            // Others stumble now and then.
+            (id, n, 1) if id != 1 && (id + n) % 5 == 0 => Reply::Status(503),
+            _ => Reply::Status(200),
+        }
+    })
+    .await;
+    let retry = "retry = { schedule = [\"50ms\", \"50ms\", \"50ms\", \"50ms\", \"50ms\", \"50ms\", \
+                 \"50ms\", \"50ms\", \"50ms\", \"50ms\", \"50ms\", \"50ms\", \"50ms\", \"50ms\", \
+                 \"50ms\", \"50ms\", \"1h\"], jitter = 0.0 }";
+    let site = Site::new(&database, &["public.items"], &endpoint("crm", &hooks.url("/"), retry));
+    let daemon = site.up().await;
+    database.execute("insert into items (n) select 0 from generate_series(1, 10)").await;
+    for _ in 0..ROUNDS {
+        database.execute("update items set n = n + 1").await;
+    }
+    let done = |hooks: &[Hook]| {
+        let last = |id| hooks.iter().any(|h| h.number("id") == id && h.number("n") == ROUNDS);
+        (2..=10).all(last)
+    };
+    let received = hooks.until(done).await;
+    assert!(received.iter().all(|h| h.number("id") != 1 || h.number("n") == 0), "row 1 waits");
+    latch.open();
+    let received =
+        hooks.until(|h| h.iter().any(|h| h.number("id") == 1 && h.number("n") == ROUNDS)).await;
+    let mut rows: HashMap<i64, Vec<i64>> = HashMap::new();
+    for hook in &received {
+        let seen = rows.entry(hook.number("id")).or_default();
+        if hook.attempt() == 1 {
+            seen.push(hook.number("n"));
+        }
+    }
+    for (id, seen) in rows {
+        assert_eq!(seen, (0..=ROUNDS).collect::<Vec<_>>(), "row {id}");
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_changed_is_ordered_under_its_old_and_its_new_value() {
+    let database = Pg::shared().database().await;
+    database
+        .execute(
+            "create table items (id int primary key, n int); \
+             alter table items replica identity full",
+        )
+        .await;
+    let latch = Latch::new();
+    let hooks = Hooks::start({
+        let latch = latch.clone();
+        move |hook| match hook.number("n") {
+            1 => latch.then_ok(),
+            _ => Reply::Status(200),
+        }
+    })
+    .await;
+    let site = Site::new(&database, &["public.items"], &endpoint("crm", &hooks.url("/"), ""));
+    let daemon = site.up().await;
+    database.execute("insert into items values (1, 1)").await;
+    hooks.arrived(1).await;
+    database.execute("update items set id = 2, n = 2").await;
+    database.execute("update items set n = 3").await;
+    database.execute("insert into items values (1, 4)").await;
+    database.execute("insert into items values (9, 9)").await;
+    let received = hooks.arrived(2).await;
+    assert_eq!(numbers(&received), [1, 9], "another key flows, the rest waits");
+    latch.open();
+    let received = hooks.arrived(5).await;
+    let mut n = numbers(&received);
+    assert_eq!(n[..3], [1, 9, 2], "the update of both keys comes next: {n:?}");
+    n[3..].sort_unstable();
+    assert_eq!(n[3..], [3, 4], "then each key goes on by itself");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn ordering_by_endpoint_holds_everything_behind_a_retry() {
+    let database = items().await;
+    let hooks = Hooks::start(|hook| match (hook.number("n") % 7, hook.attempt()) {
+        (3, 1 | 2) => Reply::Status(500),
+        _ => Reply::Status(200),
+    })
+    .await;
+    let site = Site::new(
+        &database,
+        &["public.items"],
+        &endpoint("crm", &hooks.url("/"), "ordering = \"endpoint\"\nmax_in_flight = 8"),
+    );
+    let daemon = site.up().await;
+    database.execute("insert into items (n) select generate_series(1, 40)").await;
+    database.execute("insert into items (n) select generate_series(41, 60)").await;
+    let received = hooks.until(|h| h.last().is_some_and(|h| h.number("n") == 60)).await;
+    let firsts: Vec<_> =
+        received.iter().filter(|h| h.attempt() == 1).map(|h| h.number("n")).collect();
+    assert_eq!(firsts, (1..=60).collect::<Vec<_>>());
+    let mut last = 0;
+    for hook in &received {
+        let n = hook.number("n");
+        assert!(n == last || n == last + 1, "{:?}", numbers(&received));
+        last = n;
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_paused_endpoint_holds_its_events_and_sends_them_in_order_when_resumed() {
+    let database = items().await;
+    let hooks = Hooks::ok().await;
+    let site = Site::new(
+        &database,
+        &["public.items"],
+        &endpoint("crm", &hooks.url("/"), "ordering = \"endpoint\""),
+    );
+    let daemon = site.up().await;
+    database.execute("update walhook.endpoint set state = 'paused' where name = 'crm'").await;
+    daemon.says("endpoint changed state").await;
+    database.execute("insert into items (n) select generate_series(1, 20)").await;
+    database
+        .becomes_true("select count(*) = 20 from walhook.webhook_log where status = 'held'")
+        .await;
+    assert_eq!(hooks.len(), 0);
+    // A state set in SQL survives a restart.
+    daemon.stop().await;
+    let daemon = site.run().await;
+    database.execute("insert into items (n) select generate_series(21, 40)").await;
+    database
+        .becomes_true("select count(*) = 40 from walhook.webhook_log where status = 'held'")
+        .await;
+    assert_eq!(hooks.len(), 0);
+    database.execute("update walhook.endpoint set state = 'active' where name = 'crm'").await;
+    daemon.says("endpoint changed state").await;
+    database.execute("insert into items (n) select generate_series(41, 60)").await;
+    let received = hooks.arrived(60).await;
+    assert_eq!(numbers(&received), (1..=60).collect::<Vec<_>>());
+    database.becomes_true("select count(*) = 0 from walhook.pending").await;
+    assert_eq!(hooks.len(), 60);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_waits_for_an_endpoint_that_left_the_configuration_is_cancelled() {
+    let database = items().await;
+    let hooks = Hooks::ok().await;
+    let kept = endpoint("kept", &hooks.url("/"), "");
+    let dead = "http://127.0.0.1:9/";
+    let gone = endpoint("gone", dead, "retry = { schedule = [\"1h\"], jitter = 0.0 }");
+    let site = Site::new(&database, &["public.items"], &(kept.clone() + &gone));
+    let daemon = site.up().await;
+    database.execute("insert into items (n) select generate_series(1, 10)").await;
+    hooks.arrived(10).await;
+    database
+        .becomes_true("select count(*) = 10 from walhook.webhook_log where endpoint_name = 'gone'")
+        .await;
+    daemon.stop().await;
+    site.configure(&kept);
+    let daemon = site.run().await;
+    assert_eq!(database.statuses("gone").await, "cancelled 10");
+    assert_eq!(database.statuses("kept").await, "success 10");
+    let left: i64 = database
+        .query_one(
+            "select (select count(*) from walhook.pending) + (select count(*) from walhook.body)",
+            &[],
+        )
+        .await;
+    assert_eq!(left, 0, "neither rows nor bodies stay behind");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_receiver_out_for_a_moment_is_soon_on_the_memory_path_again() {
+    let database = items().await;
+    let latch = Latch::new();
+    let hooks = Hooks::start({
+        let latch = latch.clone();
+        move |_| if latch.is_open() { Reply::Status(200) } else { Reply::Status(503) }
+    })
+    .await;
+    let retry = "retry = { schedule = [\"200ms\", \"200ms\", \"200ms\", \"200ms\", \"200ms\", \
+                 \"200ms\", \"200ms\", \"200ms\", \"200ms\", \"200ms\", \"200ms\", \"200ms\"], \
+                 jitter = 0.0 }\nfailure_rest = [\"50ms\"]";
+    let site = Site::new(&database, &["public.items"], &endpoint("crm", &hooks.url("/"), retry));
+    let daemon = site.up().await;
+    database.execute("insert into items (n) select generate_series(1, 2000)").await;
+    hooks.arrived(5).await;
+    latch.open();
+    database
+        .becomes_true("select count(*) = 2000 from walhook.webhook_log where status = 'success'")
+        .await;
+    database.becomes_true("select count(*) = 0 from walhook.pending").await;
+    // What comes now is never parked.
+    database
+        .execute(
+            "create table parked (); \
+             create function public.note() returns trigger language plpgsql as \
+             $$ begin insert into public.parked default values; return null; end $$; \
+             create trigger note after insert on walhook.pending \
+             for each row execute function public.note()",
+        )
+        .await;
+    database.execute("insert into items (n) select generate_series(2001, 2100)").await;
+    database
+        .becomes_true("select count(*) = 2100 from walhook.webhook_log where status = 'success'")
+        .await;
+    daemon.stop().await;
+    let parked: i64 = database.query_one("select count(*) from parked", &[]).await;
+    assert_eq!(parked, 0);
+}
+
+#[tokio::test]
+async fn a_delivery_that_ends_just_when_it_is_moved_to_the_queue_ends_once() {
+    // A delivery that has held the slot for 2 s gets a row in the queue. Whatever happens to it
+    // around then must reach that row.
+    let database = items().await;
+    let hooks = Hooks::start(|hook| match hook.attempt() {
+        1 => Reply::Silence,
+        _ => Reply::Status(200),
+    })
+    .await;
+    let mut config = String::new();
+    for milliseconds in (2000..2080).step_by(10) {
+        let timeout = format!("timeout = \"{milliseconds}ms\"");
+        config += &endpoint(&format!("e{milliseconds}"), &hooks.url("/"), &timeout);
+    }
+    let endpoints = config.matches("[[endpoints]]").count();
+    let site = Site::new(&database, &["public.items"], &config);
+    let daemon = site.up().await;
+    database.execute("insert into items (n) values (1)").await;
+    let began = Instant::now();
+    let second = |hooks: &[Hook]| hooks.iter().filter(|h| h.attempt() == 2).count();
+    hooks.until(move |hooks| second(hooks) == endpoints).await;
+    assert!(began.elapsed() < PATIENCE - Duration::from_secs(10), "{:?}", began.elapsed());
+    database.becomes_true("select count(*) = 0 from walhook.pending").await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn success_just_when_it_is_moved_to_the_queue_leaves_no_row_behind() {
+    let database = items().await;
+    let latch = Latch::new();
+    let hooks = Hooks::start({
+        let latch = latch.clone();
+        move |_| latch.then_ok()
+    })
+    .await;
+    let site = Site::new(
+        &database,
+        &["public.items"],
+        &endpoint("crm", &hooks.url("/"), "ordering = \"none\"\nmax_in_flight = 100"),
+    );
+    let daemon = site.up().await;
+    database.execute("insert into items (n) select generate_series(1, 100)").await;
+    hooks.arrived(100).await;
+    database.becomes_true("select count(*) > 0 from walhook.pending").await;
+    latch.open();
+    database.becomes_true("select count(*) = 100 from walhook.attempt").await;
+    database.becomes_true("select count(*) = 0 from walhook.pending").await;
+    daemon.stop().await;
+}
