@@ -343,7 +343,7 @@ async fn what_the_role_may_not_do_is_left_with_the_sql_for_somebody_who_may() {
     let fix = fix_of(&lines, "roles walhook_admin, walhook_viewer");
     assert!(fix.contains("create role %I nologin") && fix.contains("init again"), "{fix}");
     let fix = fix_of(&lines, "table public.orders");
-    assert!(fix.contains("alter table only public.orders replica identity full;"), "{fix}");
+    assert!(fix.contains("alter table public.orders replica identity full;"), "{fix}");
     let fix = fix_of(&lines, &format!("slot {}", database.name));
     assert!(fix.contains("wal_level = 'logical'"), "{fix}");
     let version: i32 = database.query_one("select max(version) from walhook.migration", &[]).await;
