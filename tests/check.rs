@@ -269,6 +269,19 @@ redact_fields = { "store.Order" = { "profile.email" = "***", "status.x" = "***" 
 }
 
 #[tokio::test]
+async fn a_published_table_that_nobody_named_is_mentioned() {
+    let (database, config) = in_order().await;
+    database.execute("create table stray (id int primary key)").await;
+    database.execute("alter publication walhook add table stray").await;
+    let report = check::check(&config).await;
+    let stray = report.database.iter().find(|fault| fault.object == "table public.stray");
+    let stray = stray.expect("it is mentioned");
+    assert_eq!(stray.severity, Severity::Warning);
+    assert_eq!(stray.fix, "alter publication \"walhook\" drop table public.stray;");
+    database.execute(&stray.fix).await;
+}
+
+#[tokio::test]
 async fn a_role_that_may_not_write_the_log_is_told_whose_it_is() {
     let (database, config) = in_order().await;
     let clerk = format!("clerk_{}", database.name);

@@ -77,6 +77,7 @@ const CHECKS: &[Check] = &[
     publication::options,
     publication::operations,
     publication::own_tables,
+    publication::strangers,
     publication::identities,
     publication::filters,
     tables::exist,

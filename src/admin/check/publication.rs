@@ -77,6 +77,26 @@ pub(super) fn own_tables(facts: &Facts<'_>, report: &mut Report) {
     }
 }
 
+/// Published tables that the configuration does not name: `init` takes none away.
+pub(super) fn strangers(facts: &Facts<'_>, report: &mut Report) {
+    if facts.observed.publication.is_some_and(|publication| publication.all_tables) {
+        return;
+    }
+    for table in facts.published.iter().filter(|table| !table.is_ours) {
+        let is_named = |schema: &str, name: &str| schema == table.schema && name == table.name;
+        let is_captured = facts.observed.tables.iter().any(|t| is_named(&t.schema, &t.name));
+        let is_of_model =
+            facts.config.models.iter().any(|m| is_named(&m.table.schema, &m.table.name));
+        if is_captured || is_of_model {
+            continue;
+        }
+        let problem = "is published, but neither models nor database.tables name it: its changes \
+                       are decoded, and sent to endpoints that ask for everything";
+        let fix = format!("alter publication {} drop table {};", quoted(facts), table.quoted);
+        report.warning(format!("table {}", table.quoted), problem, &fix);
+    }
+}
+
 /// Published tables whose updates PostgreSQL refuses.
 pub(super) fn identities(facts: &Facts<'_>, report: &mut Report) {
     for member in facts.published.iter().flat_map(|table| &table.without_identity) {

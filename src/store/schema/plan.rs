@@ -1,4 +1,7 @@
 //! What an installation still needs. Pure: decides from what was observed.
+//!
+//! Tables are only ever added to the publication. Somebody may have added others on purpose, and
+//! a slip of the configuration must not lose events; `check` names them.
 
 use super::script::{self, fill};
 use super::{Action, Installation, MIGRATIONS, Observed, Run, Step, TableState};
