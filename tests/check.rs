@@ -84,6 +84,7 @@ async fn a_database_after_init_is_in_order() {
 
 #[tokio::test]
 async fn each_fault_is_found_with_its_fix() {
+    let (database, config) = in_order().await;
     for (harm, wanted) in [
         ("drop publication walhook", vec!["publication walhook: walhook init"]),
         (
@@ -145,11 +146,28 @@ async fn each_fault_is_found_with_its_fix() {
             vec!["schema walhook: run the newer walhook"],
         ),
     ] {
-        let (database, config) = in_order().await;
         database.execute(harm).await;
         let report = check::check(&config).await;
         assert_eq!(errors(&report), wanted, "after {harm}");
         assert_eq!((report.exit_code(), refusals(&report)), (1, vec![]), "after {harm}");
+        // What init does not mend, since somebody may have meant it.
+        database
+            .execute(
+                "alter table events replica identity full;
+                 do $$ begin
+                     if to_regclass('walhook.migration') is not null then
+                         delete from walhook.migration where version = 99;
+                     end if;
+                     if exists (select from pg_publication where pubname = 'walhook') then
+                         alter publication walhook set (publish = 'insert, update, delete, truncate');
+                     end if;
+                     if exists (select from pg_publication_tables where schemaname = 'walhook') then
+                         alter publication walhook drop table walhook.endpoint;
+                     end if;
+                 end $$",
+            )
+            .await;
+        installed(&config).await;
     }
 }
 
