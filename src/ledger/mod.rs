@@ -22,7 +22,7 @@ use crate::event::job::{Entry, Fare, Outcome};
 use crate::lsn::Lsn;
 use crate::store::{Batch, Checkpoint, Session, StoreError, chain};
 use draft::Draft;
-use window::Window;
+use window::{Former, Window};
 
 /// Rows of one batch. COPY's cost a row no longer falls beyond this.
 const MOST_ROWS: usize = 1_000;
@@ -47,6 +47,8 @@ pub struct Settings {
     pub slot: String,
     /// Which rows keep the body.
     pub keep: LogPayload,
+    /// The end of the WAL when the slot was taken: a former holder settled nothing beyond it.
+    pub wal_end: Lsn,
 }
 
 /// The ledger's end of things.
@@ -86,7 +88,9 @@ impl Ledger {
         signals: Signals,
         checkpoint: Checkpoint,
     ) -> Self {
-        let window = Window::new(checkpoint.watermark, checkpoint.confirmed);
+        let former =
+            Former { earliest: milliseconds_of(checkpoint.replay_floor), until: settings.wal_end };
+        let window = Window::new(checkpoint.watermark, checkpoint.confirmed).behind(former);
         Self {
             settings,
             entries,
@@ -196,12 +200,11 @@ impl Ledger {
     }
 
     fn next_checkpoint(&self) -> Checkpoint {
-        let earliest = self.window.earliest_commit();
         Checkpoint {
             flush: self.checkpoint.flush + 1,
             watermark: self.window.watermark(),
             confirmed: self.window.confirmed(),
-            replay_floor: earliest.map_or(Uuid::max(), |ms| Uuid::from_u128(u128::from(ms) << 80)),
+            replay_floor: floor_of(self.window.earliest_commit()),
             ..self.checkpoint.clone()
         }
     }
@@ -233,6 +236,9 @@ impl Ledger {
     /// necessary; the last one carries the checkpoint `goal` and everything but log rows.
     async fn write(&mut self, draft: &Draft, goal: Checkpoint) -> Result<(), StoreError> {
         let fares: Vec<Fare> = draft.fares.values().cloned().collect();
+        // A part is settled beyond a watermark that does not move before the last one.
+        let commits = draft.outcomes.iter().map(|o| o.job.delivery.event.id.commit_milliseconds());
+        let part_floor = self.checkpoint.replay_floor.min(floor_of(commits.min()));
         let mut parts = vec![&draft.outcomes[..]];
         let mut refusal: Option<String> = None;
         while let Some(outcomes) = parts.pop() {
@@ -240,7 +246,7 @@ impl Ledger {
             let flush = self.checkpoint.flush + 1;
             let checkpoint = match is_last {
                 true => Checkpoint { flush, ..goal.clone() },
-                false => Checkpoint { flush, ..self.checkpoint.clone() },
+                false => Checkpoint { flush, replay_floor: part_floor, ..self.checkpoint.clone() },
             };
             let batch = Batch {
                 outcomes,
@@ -342,6 +348,15 @@ impl Ledger {
             }
         }
     }
+}
+
+/// The smallest delivery id of a change committed at that time or later.
+fn floor_of(commit_milliseconds: Option<u64>) -> Uuid {
+    commit_milliseconds.map_or(Uuid::max(), |ms| Uuid::from_u128(u128::from(ms) << 80))
+}
+
+fn milliseconds_of(floor: Uuid) -> u64 {
+    (floor.as_u128() >> 80) as u64
 }
 
 fn refused(outcome: &Outcome, error: &StoreError) -> String {

@@ -256,8 +256,12 @@ impl Setup {
         let watcher = Watcher::new(&self, Arc::clone(&shared), &handles);
         let signals =
             ledger::Signals { confirmed: confirmed_sender, writable: self.status.writable.clone() };
-        let settings =
-            ledger::Settings { dsn: self.dsn.clone(), slot: self.slot.clone(), keep: self.keep };
+        let settings = ledger::Settings {
+            dsn: self.dsn.clone(),
+            slot: self.slot.clone(),
+            keep: self.keep,
+            wal_end: system.wal_position,
+        };
         let replay = Replay::new(checkpoint.watermark, settled, system.wal_position);
         let ledger = Ledger::new(
             settings,

@@ -69,7 +69,7 @@ impl Lane {
         }
     }
 
-    fn waiting_count(&self) -> usize {
+    pub(super) fn waiting_count(&self) -> usize {
         self.ready.len() + self.keys.waiting_count()
     }
 
