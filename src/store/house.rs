@@ -55,8 +55,7 @@ impl Session {
         &self,
         publication: &str,
     ) -> Result<Vec<(u32, TableName)>, StoreError> {
-        let rows =
-            self.rows("read the publication", sql::modelled_tables, &[&publication]).await?;
+        let rows = self.rows("read the publication", sql::modelled_tables, &[&publication]).await?;
         let table = |row: &tokio_postgres::Row| {
             (row.get(0), TableName { schema: row.get(1), name: row.get(2) })
         };
