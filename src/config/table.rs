@@ -172,7 +172,7 @@ fn join(path: &str, key: &str) -> String {
 }
 
 /// A key as TOML wants it written.
-pub(super) fn written(key: &str) -> String {
+pub(crate) fn written(key: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     match !key.is_empty() && key.chars().all(bare) {
         true => key.to_owned(),

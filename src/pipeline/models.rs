@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::takeover::{Setup, TakeoverError};
+use super::setup::{Setup, TakeoverError};
 use crate::change::{Column, ReplicaIdentity, Table};
 use crate::config::TableName;
 use crate::event::job::HoldReason;
@@ -19,7 +19,7 @@ pub(super) async fn bind(
     setup: &Setup,
 ) -> Result<Vec<(TableName, BoundModel)>, StoreError> {
     let mut bound = HashMap::new();
-    for (oid, table) in session.published_tables(&setup.publication).await? {
+    for (oid, table) in session.modelled_tables(&setup.publication).await? {
         let model = BoundModel::undeclared(oid, &table.schema, &table.name);
         bound.insert(oid, (table, model));
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::takeover::{Setup, TakeoverError};
+use super::setup::{Setup, TakeoverError};
 use super::{ReadError, Reader};
 use crate::deliver::lane::{self, ToLane};
 use crate::event::gate::Gate;
@@ -186,17 +186,6 @@ impl ReadError {
             Self::Catalog(_) | Self::LedgerEnded => true,
             Self::Store(error) => error.is_disconnected(),
             Self::Decode(_) | Self::Capture(_) => false,
-        }
-    }
-}
-
-impl TakeoverError {
-    /// Whether trying again may help without anybody doing anything.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Replication(error) => error.is_transient(),
-            Self::Store(error) => error.is_disconnected(),
-            _ => false,
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn glob_matches(pattern: &str, text: &str) -> bool {
 }
 
 /// Whether the endpoint's model lists let `label` through.
-pub(super) fn selects_model(filter: &Filter, label: &str) -> bool {
+pub fn selects_model(filter: &Filter, label: &str) -> bool {
     let any = |globs: &[String]| globs.iter().any(|glob| glob_matches(glob, label));
     (filter.include_models.is_empty() || any(&filter.include_models))
         && !any(&filter.exclude_models)

@@ -51,12 +51,11 @@ impl Session {
     /// # Errors
     ///
     /// [`StoreError::Statement`].
-    pub async fn published_tables(
+    pub async fn modelled_tables(
         &self,
         publication: &str,
     ) -> Result<Vec<(u32, TableName)>, StoreError> {
-        let rows =
-            self.rows("read the publication", sql::published_tables, &[&publication]).await?;
+        let rows = self.rows("read the publication", sql::modelled_tables, &[&publication]).await?;
         let table = |row: &tokio_postgres::Row| {
             (row.get(0), TableName { schema: row.get(1), name: row.get(2) })
         };

@@ -31,8 +31,10 @@ statements! {
     latest_checkpoint
     load_endpoint
     make_partitions
+    modelled_tables
     next_due
     park
+    peek_slot
     pending_counts
     publication_state
     published_tables
@@ -42,11 +44,19 @@ statements! {
     release_in_flight
     remove_endpoints
     reschedule
+    server_settings
     server_state
     settle
     settled_beyond
+    slot_facts
     slot_state
+    status_alert
+    status_endpoints
+    status_slot
     stuck_keys
+    table_columns
+    tail_cursor
+    tail_page
     take_slot
     trim_checkpoints
     try_init_lock

@@ -10,8 +10,8 @@ mod script;
 
 pub use apply::{Applied, Line, Mark};
 pub use observed::{Observed, PublicationState, ServerState, TableState};
-pub use plan::plan;
-pub use script::{MIGRATIONS, print};
+pub use plan::{OLDEST_SERVER, plan};
+pub use script::{MIGRATIONS, identifier, print};
 
 /// What an installation needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

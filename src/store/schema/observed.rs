@@ -1,6 +1,7 @@
 //! What a database has of an installation.
 
 use super::Installation;
+use super::script::identifier;
 use crate::lsn::Lsn;
 use crate::store::owner::lsn;
 use crate::store::{Checkpoint, Session, SlotState, StoreError, sql};
@@ -33,8 +34,12 @@ pub struct ServerState {
     pub version_text: String,
     /// Database of the session.
     pub database: String,
+    /// The same as SQL spells it.
+    pub database_quoted: String,
     /// Role of the session.
     pub role: String,
+    /// The same as SQL spells it.
+    pub role_quoted: String,
     /// Whether the server replays another one's WAL.
     pub is_standby: bool,
     /// `wal_level`.
@@ -93,7 +98,9 @@ impl Observed {
             version: i32::MAX,
             version_text: String::new(),
             database: String::new(),
+            database_quoted: String::new(),
             role: String::new(),
+            role_quoted: String::new(),
             is_standby: false,
             wal_level: "logical".to_owned(),
             system_identifier: 0,
@@ -102,8 +109,7 @@ impl Observed {
             roles: 0,
         };
         let tables = installation.tables.iter().map(|table| {
-            let quote = postgres_protocol::escape::escape_identifier;
-            let quoted = format!("{}.{}", quote(&table.schema), quote(&table.name));
+            let quoted = format!("{}.{}", identifier(&table.schema), identifier(&table.name));
             TableState {
                 schema: table.schema.clone(),
                 name: table.name.clone(),
@@ -126,6 +132,80 @@ impl Observed {
             checkpoint: None,
             waiting: 0,
         }
+    }
+}
+
+impl Observed {
+    /// Why the checkpoint, if there is one, says nothing about this slot of this cluster any
+    /// more. `init` starts anew from there.
+    pub fn break_in_history(&self) -> Option<String> {
+        let Self { server, slot, waiting, checkpoint, .. } = self;
+        let checkpoint = checkpoint.as_ref()?;
+        let settled = checkpoint.confirmed;
+        if checkpoint.system_identifier != server.system_identifier {
+            return Some(format!(
+                "this is another cluster than the one that the log was written on (a copy, or a \
+                 restored backup); the {waiting} deliveries in its queue will be sent by the next \
+                 run, unless deleted from walhook.pending before"
+            ));
+        }
+        if server.wal_position < settled {
+            return Some(format!(
+                "everything was settled up to {settled}, but the WAL ends at {}: the database went \
+                 back in time; what was committed on the lost history may have been sent",
+                server.wal_position
+            ));
+        }
+        let is_new = slot.as_ref().is_none_or(SlotState::is_lost);
+        if is_new || self.publication.is_none() {
+            return Some(format!(
+                "what was committed between {settled} and the slot's new position is not sent"
+            ));
+        }
+        let position = slot.as_ref().and_then(|slot| slot.confirmed).filter(|at| *at > settled)?;
+        Some(format!(
+            "everything was settled up to {settled}, but the slot starts at {position}: what was \
+             committed in between is not sent"
+        ))
+    }
+}
+
+impl TableState {
+    /// Why the table cannot be captured at all, and what to do.
+    pub fn impossible(&self) -> Option<(String, String)> {
+        let Some(kind) = self.kind.as_deref() else {
+            let fix = "create it, or correct its name in the configuration; then init again";
+            return Some(("does not exist".to_owned(), fix.to_owned()));
+        };
+        let what = match (kind, self.persistence.as_deref()) {
+            ("r" | "p", Some("p")) => return None,
+            ("r" | "p", Some("u")) => "an unlogged table: its changes are not in the WAL",
+            ("r" | "p", _) => "a temporary table: its changes are not in the WAL",
+            ("v", _) => "a view: capture the tables under it",
+            ("m", _) => "a materialized view: capture the tables under it",
+            ("f", _) => "a foreign table: capture it where it lives",
+            _ => "not a table",
+        };
+        Some((format!("is {what}"), "name another table in the configuration".to_owned()))
+    }
+}
+
+impl SlotState {
+    /// Why the slot cannot be that of a walhook of `database`.
+    pub fn foreign(&self, database: &str) -> Option<String> {
+        match (self.plugin.as_deref(), self.database.as_deref()) {
+            (Some("pgoutput"), Some(of)) if of == database => None,
+            (Some("pgoutput"), of) => {
+                Some(format!("belongs to the database {}", of.unwrap_or("?")))
+            }
+            (Some(plugin), _) => Some(format!("uses the plugin {plugin}, not pgoutput")),
+            (None, _) => Some("is a physical slot".to_owned()),
+        }
+    }
+
+    /// Whether the server has thrown away WAL that the slot needs.
+    pub fn is_lost(&self) -> bool {
+        self.wal_status.as_deref() == Some("lost")
     }
 }
 
@@ -164,7 +244,9 @@ impl Session {
             version: row.get("version"),
             version_text: row.get("version_text"),
             database: row.get("database"),
+            database_quoted: row.get("database_quoted"),
             role: row.get("role"),
+            role_quoted: row.get("role_quoted"),
             is_standby: row.get("is_standby"),
             wal_level: row.get("wal_level"),
             // The function shows as a signed number what the protocol shows as an unsigned one.

@@ -2,11 +2,11 @@
 
 use super::script::{self, fill};
 use super::{Action, Installation, MIGRATIONS, Observed, Run, Step, TableState};
-use crate::store::{Checkpoint, SlotState};
+use crate::store::SlotState;
 
-/// PostgreSQL 15 is the first that publishes with row filters, column lists and schemas as the
-/// catalog queries expect.
-const OLDEST_SERVER: i32 = 150_000;
+/// `server_version_num` of PostgreSQL 15, the first whose publications have row filters, column
+/// lists and schemas as the catalog queries expect.
+pub const OLDEST_SERVER: i32 = 150_000;
 
 /// The steps that bring a database from `observed` to `installation`, in their order.
 pub fn plan(observed: &Observed, installation: &Installation) -> Vec<Step> {
@@ -113,7 +113,7 @@ fn via_root(observed: &Observed, installation: &Installation) -> Option<Step> {
 
 fn table(state: &TableState, observed: &Observed, installation: &Installation) -> Step {
     let subject = format!("table {}", state.quoted);
-    if let Some((why, fix)) = impossible(state) {
+    if let Some((why, fix)) = state.impossible() {
         return refuse(subject, why, fix);
     }
     let wants_old = installation
@@ -151,24 +151,6 @@ fn table(state: &TableState, observed: &Observed, installation: &Installation) -
     }
 }
 
-/// Why a table cannot be captured at all, and what to do.
-fn impossible(state: &TableState) -> Option<(String, String)> {
-    let Some(kind) = state.kind.as_deref() else {
-        let fix = "create it, or correct its name in the configuration; then init again";
-        return Some(("does not exist".to_owned(), fix.to_owned()));
-    };
-    let what = match (kind, state.persistence.as_deref()) {
-        ("r" | "p", Some("p")) => return None,
-        ("r" | "p", Some("u")) => "an unlogged table: its changes are not in the WAL",
-        ("r" | "p", _) => "a temporary table: its changes are not in the WAL",
-        ("v", _) => "a view: capture the tables under it",
-        ("m", _) => "a materialized view: capture the tables under it",
-        ("f", _) => "a foreign table: capture it where it lives",
-        _ => "not a table",
-    };
-    Some((format!("is {what}"), "name another table in the configuration".to_owned()))
-}
-
 fn slot(observed: &Observed, installation: &Installation) -> Vec<Step> {
     let name = &installation.slot;
     let subject = format!("slot {name}");
@@ -189,10 +171,11 @@ fn slot(observed: &Observed, installation: &Installation) -> Vec<Step> {
     let Some(slot) = &observed.slot else {
         return vec![create("created: what commits from now on is delivered")];
     };
-    if let Some(step) = foreign_slot(slot, observed, installation) {
-        return vec![step];
+    if let Some(why) = slot.foreign(&observed.server.database) {
+        let fix = "choose another name: [database] slot = \"…\"";
+        return vec![essential(refuse(subject, why, fix))];
     }
-    if is_lost(slot) {
+    if slot.is_lost() {
         let drop = run(subject.clone(), "was lost, dropped", fill(script::DROP_SLOT, &values));
         return vec![essential(drop), create("created anew")];
     }
@@ -217,28 +200,6 @@ fn advance(slot: &SlotState, subject: String, values: &[(&str, &str)]) -> Step {
     step
 }
 
-fn foreign_slot(
-    slot: &SlotState,
-    observed: &Observed,
-    installation: &Installation,
-) -> Option<Step> {
-    let subject = format!("slot {}", installation.slot);
-    let fix = "choose another name: [database] slot = \"…\"";
-    let why = match (slot.plugin.as_deref(), slot.database.as_deref()) {
-        (Some("pgoutput"), Some(database)) if database == observed.server.database => return None,
-        (Some("pgoutput"), database) => {
-            format!("belongs to the database {}", database.unwrap_or("of nobody"))
-        }
-        (Some(plugin), _) => format!("uses the plugin {plugin}, not pgoutput"),
-        (None, _) => "is a physical slot".to_owned(),
-    };
-    Some(essential(refuse(subject, why, fix)))
-}
-
-fn is_lost(slot: &SlotState) -> bool {
-    slot.wal_status.as_deref() == Some("lost")
-}
-
 /// Binds the log to the slot: from where, and on which cluster.
 fn checkpoint(observed: &Observed, installation: &Installation) -> Step {
     let slot = installation.slot.as_str();
@@ -246,40 +207,9 @@ fn checkpoint(observed: &Observed, installation: &Installation) -> Step {
     let Some(checkpoint) = &observed.checkpoint else {
         return run("checkpoint", "begins at the slot's position", adopt);
     };
-    let Some(message) = why_anew(checkpoint, observed) else {
+    let Some(message) = observed.break_in_history() else {
         return already("checkpoint", format!("at {}", checkpoint.confirmed));
     };
     let raise = fill(script::RAISE_GAP, &[("slot", slot), ("message", &message)]);
     run("checkpoint", format!("begins anew: {message}"), format!("{raise}{adopt}"))
-}
-
-/// Why the checkpoint says nothing about this slot of this cluster any more.
-fn why_anew(checkpoint: &Checkpoint, observed: &Observed) -> Option<String> {
-    let Observed { server, slot, waiting, .. } = observed;
-    let settled = checkpoint.confirmed;
-    if checkpoint.system_identifier != server.system_identifier {
-        return Some(format!(
-            "this is another cluster than the one that the log was written on (a copy, or a \
-             restored backup); the {waiting} deliveries in its queue will be sent by the next run, \
-             unless deleted from walhook.pending before"
-        ));
-    }
-    if server.wal_position < settled {
-        return Some(format!(
-            "everything was settled up to {settled}, but the WAL ends at {}: the database went \
-             back in time; what was committed on the lost history may have been sent",
-            server.wal_position
-        ));
-    }
-    let is_new = slot.as_ref().is_none_or(is_lost);
-    if is_new || observed.publication.is_none() {
-        return Some(format!(
-            "what was committed between {settled} and the slot's new position is not sent"
-        ));
-    }
-    let position = slot.as_ref().and_then(|slot| slot.confirmed).filter(|at| *at > settled)?;
-    Some(format!(
-        "everything was settled up to {settled}, but the slot starts at {position}: what was \
-         committed in between is not sent"
-    ))
 }

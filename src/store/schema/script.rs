@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use postgres_protocol::escape::{escape_identifier, escape_literal};
-
 use super::{Action, Step};
 
 /// Number and text of each migration, in order. They only ever go forward.
@@ -76,10 +74,7 @@ fn variable(text: &str, values: &[(&str, &str)]) -> Option<(String, usize)> {
     let after = &text[1..];
     values.iter().find_map(|(name, value)| {
         let length = name.len();
-        for (quote, escape) in [
-            ('"', escape_identifier as fn(&str) -> String),
-            ('\'', |value| escape_literal(value).trim_start().to_owned()),
-        ] {
+        for (quote, escape) in [('"', identifier as fn(&str) -> String), ('\'', literal)] {
             let inside = after.strip_prefix(quote).and_then(|inside| inside.strip_prefix(name));
             if inside.is_some_and(|behind| behind.starts_with(quote)) {
                 return Some((escape(value), length + 3));
@@ -89,6 +84,20 @@ fn variable(text: &str, values: &[(&str, &str)]) -> Option<(String, usize)> {
         let ends = !behind.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
         ends.then(|| ((*value).to_owned(), length + 1))
     })
+}
+
+/// `name` as an identifier.
+pub fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `text` as a literal, whatever `standard_conforming_strings` says.
+fn literal(text: &str) -> String {
+    let escaped = text.replace('\'', "''");
+    match escaped.contains('\\') {
+        true => format!("E'{}'", escaped.replace('\\', "\\\\")),
+        false => format!("'{escaped}'"),
+    }
 }
 
 /// The steps as a script for psql.
@@ -121,10 +130,15 @@ mod tests {
 
     #[test]
     fn values_are_quoted_as_their_variable_asks() {
-        let values =
-            [("slot", "o'clock"), ("table", "\"a\".\"b\""), ("publication", "Odd \"one\"")];
+        let values = [
+            ("slot", "o'clock"),
+            ("table", "\"a\".\"b\""),
+            ("publication", "Odd \"one\""),
+            ("path", r"a\b"),
+        ];
         for (template, wanted) in [
             (":'slot'", "'o''clock'"),
+            (":'path'", r"E'a\\b'"),
             ("x :\"publication\";", "x \"Odd \"\"one\"\"\";"),
             ("table only :table;", "table only \"a\".\"b\";"),
             ("'a'::text :slots ::table_x", "'a'::text :slots ::table_x"),

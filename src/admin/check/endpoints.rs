@@ -1,0 +1,66 @@
+//! Where endpoints are, and whether they may be called. The only check that asks the network for
+//! anything but PostgreSQL: it resolves names, and calls nobody.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+use url::Host;
+
+use super::Report;
+use crate::config::{Config, Severity};
+use crate::deliver::guard::verdict;
+
+/// A resolver that takes longer fails deliveries too.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) async fn addresses(config: &Config, report: &mut Report) {
+    for (index, endpoint) in config.endpoints.iter().enumerate() {
+        let key = format!("endpoints[{index}].url");
+        let name = match endpoint.url.host() {
+            Some(Host::Ipv4(address)) => {
+                judge(config, &key, None, &[IpAddr::V4(address)], report);
+                continue;
+            }
+            Some(Host::Ipv6(address)) => {
+                judge(config, &key, None, &[IpAddr::V6(address)], report);
+                continue;
+            }
+            Some(Host::Domain(name)) => name,
+            None => continue,
+        };
+        let found = timeout(PATIENCE, lookup_host((name, 0))).await;
+        let addresses: Vec<IpAddr> = match found {
+            Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
+            Ok(Err(_)) | Err(_) => Vec::new(),
+        };
+        if addresses.is_empty() {
+            let problem = format!("{name} does not resolve on this machine now");
+            let fix = "correct the host name, or the resolver";
+            let mut fault = config.places.fault_at(&key, problem, fix);
+            fault.severity = Severity::Warning;
+            report.configuration.push(fault);
+        }
+        judge(config, &key, Some(name), &addresses, report);
+    }
+}
+
+fn judge(
+    config: &Config,
+    key: &str,
+    name: Option<&str>,
+    addresses: &[IpAddr],
+    report: &mut Report,
+) {
+    for address in addresses {
+        let Err(blocked) = verdict(*address, &config.security.allow_cidrs) else { continue };
+        let resolved = name.map(|name| format!("{name} is at ")).unwrap_or_default();
+        let problem = format!("may not be called: {resolved}{address} is {}", blocked.kind);
+        let fix = format!(
+            "[security] allow_cidrs = [\"{}\"], if that is meant",
+            ipnet::IpNet::from(*address)
+        );
+        report.configuration.push(config.places.fault_at(key, problem, fix));
+    }
+}

@@ -1,0 +1,95 @@
+//! What the checks judge.
+
+use std::collections::HashMap;
+
+use crate::admin::installation::installation;
+use crate::config::dsn::{Dsn, DsnError};
+use crate::config::{Config, Model};
+use crate::store::schema::{Installation, Observed, TableState};
+use crate::store::{PublishedTable, ServerSettings, Session, SlotFacts, StoreError};
+
+/// A configuration and the database it is for.
+pub(super) struct Facts<'a> {
+    pub(super) config: &'a Config,
+    pub(super) installation: Installation,
+    pub(super) observed: Observed,
+    pub(super) settings: ServerSettings,
+    pub(super) published: Vec<PublishedTable>,
+    pub(super) slot: Option<SlotFacts>,
+    /// Decoding fails for want of the publication at the slot's position.
+    pub(super) lacks_publication: bool,
+    /// Name of each column and whether it holds json, by oid.
+    pub(super) columns: HashMap<u32, Vec<(String, bool)>>,
+}
+
+/// Why nothing can be judged.
+pub(super) enum Blocked {
+    Dsn(DsnError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Blocked {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A captured table under the name that filters know it by.
+pub(super) struct Labelled<'a> {
+    pub(super) label: String,
+    pub(super) model: Option<&'a Model>,
+    pub(super) table: &'a TableState,
+}
+
+pub(super) async fn gather(config: &Config) -> Result<Facts<'_>, Blocked> {
+    let dsn = Dsn::parse(config.database.url.expose()).map_err(Blocked::Dsn)?;
+    let session = Session::connect(&dsn).await?;
+    session.only_look().await?;
+    let installation = installation(config);
+    let observed = session.observe(&installation).await?;
+    let Installation { slot, publication, .. } = &installation;
+    let settings = session.server_settings().await?;
+    let published = session.published_tables(publication).await?;
+    let slot_facts = session.slot_facts(slot, publication).await?;
+    // Only a slot that nobody uses, and only on suspicion: the peek takes it for a moment.
+    let is_suspicious = slot_facts.as_ref().is_some_and(|facts| facts.is_older_than_publication)
+        && observed.slot.as_ref().is_some_and(|slot| slot.active_pid.is_none() && !slot.is_lost());
+    let lacks_publication = is_suspicious && session.lacks_publication(slot, publication).await;
+    let oids: Vec<u32> = observed.tables.iter().filter_map(|table| table.oid).collect();
+    let columns = session.table_columns(&oids).await?;
+    let columns = columns.into_iter().map(|table| (table.oid, table.columns)).collect();
+    Ok(Facts {
+        config,
+        installation,
+        observed,
+        settings,
+        published,
+        slot: slot_facts,
+        lacks_publication,
+        columns,
+    })
+}
+
+impl<'a> Facts<'a> {
+    /// Every captured table, under its model's label or its own name.
+    pub(super) fn labelled(&self) -> impl Iterator<Item = Labelled<'_>> {
+        self.observed.tables.iter().map(|table| {
+            let model = self.model_of(table);
+            let label = match model {
+                Some(model) => model.label.clone(),
+                None => format!("{}.{}", table.schema, table.name),
+            };
+            Labelled { label, model, table }
+        })
+    }
+
+    pub(super) fn model_of(&self, table: &TableState) -> Option<&'a Model> {
+        let mut models = self.config.models.iter().filter(|model| model.enabled);
+        models.find(|model| model.table.schema == table.schema && model.table.name == table.name)
+    }
+
+    pub(super) fn columns_of(&self, table: &TableState) -> &[(String, bool)] {
+        let columns = table.oid.and_then(|oid| self.columns.get(&oid));
+        columns.map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,318 @@
+//! `walhook check` against a real server.
+
+mod support;
+
+use std::io::Write;
+
+use support::pg::{Database, Pg};
+use walhook::admin::check::{self, Report};
+use walhook::admin::{init, installation::installation};
+use walhook::config::dsn::Dsn;
+use walhook::config::{Config, Environment, Severity};
+use walhook::store::schema::Line;
+
+const TABLES: &str = "
+    create table orders (id int primary key, status text, updated_by int, profile jsonb);
+    create table events (note text);
+    alter table events replica identity full;
+    create table parts (id int primary key, at int) partition by range (id);
+    create table parts_1 partition of parts for values from (0) to (10);";
+
+const MODELS: &str = r#"
+[models."store.Order"]
+table = "public.orders"
+user = { id = "updated_by" }
+
+[models."store.Part"]
+table = "public.parts"
+
+[security]
+allow_cidrs = ["127.0.0.0/8"]
+"#;
+
+fn configured(database: &Database, rest: &str) -> Config {
+    configured_at(&database.url, &database.name, rest)
+}
+
+fn configured_at(url: &str, slot: &str, rest: &str) -> Config {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    let text = format!(
+        "[database]\nurl = \"{url}\"\nslot = \"{slot}\"\ntables = [\"public.events\"]\n{rest}"
+    );
+    file.write_all(text.as_bytes()).expect("the file is written");
+    Config::load(Some(file.path()), &Environment::default()).unwrap_or_else(|e| panic!("{e}"))
+}
+
+async fn installed(config: &Config) {
+    let dsn = Dsn::parse(config.database.url.expose()).expect("a URL");
+    let mut left = Vec::new();
+    let mut say = |line: Line| left.extend(line.fix.is_some().then(|| format!("{line:?}")));
+    init::install(&dsn, &installation(config), &mut say).await.expect("a session");
+    assert_eq!(left, Vec::<String>::new());
+}
+
+/// A database in order, and its configuration.
+async fn in_order() -> (Database, Config) {
+    let database = Pg::shared().database().await;
+    database.execute(TABLES).await;
+    let config = configured(&database, MODELS);
+    installed(&config).await;
+    (database, config)
+}
+
+/// `object: fix` of each error in the database.
+fn errors(report: &Report) -> Vec<String> {
+    let errors = report.database.iter().filter(|fault| fault.severity == Severity::Error);
+    errors.map(|fault| format!("{}: {}", fault.object, fault.fix.replace('\n', " "))).collect()
+}
+
+/// `key: problem` of each error in the configuration.
+fn refusals(report: &Report) -> Vec<String> {
+    let errors = report.configuration.iter().filter(|fault| fault.severity == Severity::Error);
+    errors.map(|fault| format!("{}: {}", fault.key, fault.problem)).collect()
+}
+
+#[tokio::test]
+async fn a_database_after_init_is_in_order() {
+    let (_database, config) = in_order().await;
+    let report = check::check(&config).await;
+    assert_eq!((errors(&report), refusals(&report)), (vec![], vec![]));
+    assert_eq!(report.exit_code(), 0, "warnings are no faults");
+    let texts: Vec<&str> = report.database.iter().map(|fault| fault.problem.as_str()).collect();
+    assert!(texts.iter().any(|text| text.contains("max_slot_wal_keep_size")), "{texts:?}");
+}
+
+#[tokio::test]
+async fn each_fault_is_found_with_its_fix() {
+    for (harm, wanted) in [
+        ("drop publication walhook", vec!["publication walhook: walhook init"]),
+        (
+            "alter publication walhook set (publish = 'insert, update')",
+            vec![
+                "publication walhook: alter publication \"walhook\" set (publish = 'insert, update, delete, truncate');",
+            ],
+        ),
+        (
+            "alter publication walhook drop table orders",
+            vec![
+                "table public.orders: alter publication \"walhook\" add table only public.orders;",
+            ],
+        ),
+        (
+            "alter publication walhook set (publish_via_partition_root = false)",
+            vec![
+                "publication walhook: alter publication \"walhook\" set (publish_via_partition_root = true);",
+            ],
+        ),
+        (
+            "alter publication walhook add table walhook.endpoint",
+            vec![
+                "table walhook.endpoint: alter publication \"walhook\" drop table walhook.endpoint;",
+            ],
+        ),
+        (
+            "alter table orders replica identity default",
+            vec!["table public.orders: alter table public.orders replica identity full;"],
+        ),
+        (
+            "alter table parts_1 replica identity default",
+            vec!["table public.parts_1: alter table public.parts_1 replica identity full;"],
+        ),
+        (
+            "alter table events replica identity default",
+            vec![
+                "table public.events: alter table public.events replica identity full; or give it a primary key",
+            ],
+        ),
+        (
+            "alter table parts_1 replica identity nothing",
+            vec![
+                "table public.parts_1: alter table public.parts_1 replica identity full; or give it a primary key",
+            ],
+        ),
+        ("drop schema walhook cascade", vec!["schema walhook: walhook init"]),
+        ("delete from walhook.checkpoint", vec!["checkpoint: walhook init"]),
+        (
+            "update walhook.checkpoint set system_identifier = '1'",
+            vec!["checkpoint: walhook init, if that is how it should be"],
+        ),
+        (
+            "update walhook.checkpoint set confirmed_lsn = '0/1'",
+            vec!["checkpoint: walhook init, if that is how it should be"],
+        ),
+        (
+            "insert into walhook.migration values (99)",
+            vec!["schema walhook: run the newer walhook"],
+        ),
+    ] {
+        let (database, config) = in_order().await;
+        database.execute(harm).await;
+        let report = check::check(&config).await;
+        assert_eq!(errors(&report), wanted, "after {harm}");
+        assert_eq!((report.exit_code(), refusals(&report)), (1, vec![]), "after {harm}");
+    }
+}
+
+#[tokio::test]
+async fn all_faults_are_reported_at_once() {
+    let (database, config) = in_order().await;
+    let slot = &database.name;
+    database
+        .execute(&format!(
+            "alter publication walhook drop table orders;
+             alter publication walhook set (publish = 'insert');
+             alter publication walhook add table walhook.endpoint;
+             alter table events replica identity nothing;
+             alter table parts replica identity default;
+             delete from walhook.checkpoint;
+             select pg_drop_replication_slot('{slot}');"
+        ))
+        .await;
+    let found = errors(&check::check(&config).await);
+    let slot = format!("slot {slot}");
+    let wanted = [
+        "publication walhook",
+        "table walhook.endpoint",
+        "table public.events",
+        "table public.orders",
+        "table public.parts",
+        &slot,
+    ];
+    let objects: Vec<&str> = found.iter().filter_map(|f| Some(f.split_once(": ")?.0)).collect();
+    assert_eq!(objects, wanted, "{found:#?}");
+}
+
+#[tokio::test]
+async fn a_slot_of_somebody_else_is_refused() {
+    let (database, config) = in_order().await;
+    let slot = &database.name;
+    let other = Pg::shared().database().await;
+    database.execute(&format!("select pg_drop_replication_slot('{slot}')")).await;
+    let make = |plugin| format!("select pg_create_logical_replication_slot('{slot}', '{plugin}')");
+    other.execute(&make("pgoutput")).await;
+    let problem = |report: Report| report.database.last().map(|fault| fault.problem.clone());
+    let belongs = format!("belongs to the database {}", other.name);
+    let found = check::check(&config).await;
+    assert!(found.database.iter().any(|fault| fault.problem == belongs), "{:?}", problem(found));
+}
+
+#[tokio::test]
+async fn a_publication_younger_than_the_slot_is_found_out() {
+    let database = Pg::shared().database().await;
+    database.execute(TABLES).await;
+    let slot = &database.name;
+    database
+        .execute(&format!("select pg_create_logical_replication_slot('{slot}', 'pgoutput')"))
+        .await;
+    database.execute("insert into orders values (1)").await;
+    database.execute("create publication walhook for table orders, parts, events").await;
+    let config = configured(&database, MODELS);
+    let report = check::check(&config).await;
+    let is_found = |report: &Report| {
+        report.database.iter().any(|fault| fault.problem.contains("older than the publication"))
+    };
+    // PostgreSQL 18 and newer skip what they cannot find.
+    let version: i32 =
+        database.query_one("select current_setting('server_version_num')::int", &[]).await;
+    assert_eq!(is_found(&report), version < 180_000, "{:#?}", report.database);
+    database
+        .execute(&format!("select pg_replication_slot_advance('{slot}', pg_current_wal_lsn())"))
+        .await;
+    assert!(!is_found(&check::check(&config).await), "the fix fixes it");
+}
+
+#[tokio::test]
+async fn faults_of_the_configuration_name_its_lines() {
+    let (database, _) = in_order().await;
+    database.execute("alter table orders add api_token text").await;
+    let rest = r#"
+[models."store.Order"]
+table = "public.orders"
+user = { id = "changed_by" }
+
+[models."store.Gone"]
+table = "public.gone"
+
+[models."store.Leaf"]
+table = "public.parts_1"
+
+[[endpoints]]
+name = "crm"
+url = "https://10.0.0.1/hooks"
+events = ["*"]
+include_models = ["shop.*", "store.*"]
+exclude_fields = { "store.Order" = ["status", "stratus"], "*" = ["password"] }
+redact_fields = { "store.Order" = { "profile.email" = "***", "status.x" = "***" }, "store.Oder" = { id = "x" } }
+"#;
+    let report = check::check(&configured(&database, rest)).await;
+    assert_eq!(report.exit_code(), 2);
+    let found = refusals(&report);
+    assert_eq!(
+        found,
+        [
+            "endpoints[0].url: may not be called: 10.0.0.1 is private",
+            "models.\"store.Gone\".table: public.gone does not exist",
+            "models.\"store.Leaf\".table: public.parts_1 is a partition of public.parts, whose model its changes belong to",
+            "endpoints[0].redact_fields.\"store.Oder\": no model or captured table is called store.Oder",
+            "endpoints[0].exclude_fields.\"store.Order\"[1]: the table public.orders has no column stratus, nor a json column that it could be a path into",
+            "endpoints[0].redact_fields.\"store.Order\".\"status.x\": the table public.orders has no column status.x, nor a json column that it could be a path into",
+            "models.\"store.Order\".user.id: the table public.orders has no column changed_by",
+        ]
+    );
+    let text = report.configuration.iter().map(ToString::to_string).collect::<String>();
+    assert!(
+        text.contains("did you mean \"status\"?") && text.contains("did you mean \"store.Order\"?")
+    );
+    assert!(text.contains("`shop.*` matches no model"), "{text}");
+    assert!(text.contains("no captured table has a column password"), "{text}");
+    assert!(text.contains("endpoint crm would get api_token of store.Order"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_one_fault() {
+    let config = configured_at("postgres://nobody@127.0.0.1:1/nothing", "walhook", MODELS);
+    let report = check::check(&config).await;
+    assert_eq!((report.exit_code(), report.database.len()), (1, 1), "{report:?}");
+}
+
+#[tokio::test]
+async fn check_changes_nothing() {
+    let (database, config) = in_order().await;
+    database.execute("drop publication walhook; insert into orders values (1)").await;
+    let everything = "
+        select jsonb_build_object(
+            'objects', (select jsonb_agg(concat(relname, relfilenode, relreplident) order by oid) from pg_class),
+            'publications', (select jsonb_agg(p.* order by oid) from pg_publication as p),
+            'slots', (select jsonb_agg(confirmed_flush_lsn order by slot_name) from pg_replication_slots where database = current_database()),
+            'checkpoints', (select jsonb_agg(c.*) from walhook.checkpoint as c),
+            'roles', (select count(*) from pg_roles where rolname like 'walhook%'))::text";
+    let before: String = database.query_one(everything, &[]).await;
+    check::check(&config).await;
+    let after: String = database.query_one(everything, &[]).await;
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_decode_is_told_how_to_be_one() {
+    let pg = Pg::start_with(&[
+        ("wal_level", "replica"),
+        ("max_replication_slots", "0"),
+        ("max_wal_senders", "0"),
+    ]);
+    let database = pg.database().await;
+    database.execute(TABLES).await;
+    database.execute("create role clerk login").await;
+    let url = database.url.replace("//postgres@", "//clerk@");
+    let found = errors(&check::check(&configured_at(&url, "walhook", MODELS)).await);
+    for wanted in [
+        "server: alter system set wal_level = 'logical'; then restart PostgreSQL",
+        "server: alter system set max_replication_slots = 5; then restart PostgreSQL",
+        "server: alter system set max_wal_senders = 5; then restart PostgreSQL",
+        "role clerk: alter role clerk replication;",
+        &format!("role clerk: grant create on database {} to clerk;", database.name),
+        "schema walhook: walhook init",
+        "slot walhook: walhook init",
+    ] {
+        assert!(found.iter().any(|found| found == wanted), "{wanted} is missing in {found:#?}");
+    }
+}

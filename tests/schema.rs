@@ -1,0 +1,144 @@
+//! The installed schema: every object explained, every function shut, every statement prepared.
+
+mod support;
+
+use support::pg::{Database, Pg};
+use walhook::admin::init;
+use walhook::config::dsn::Dsn;
+use walhook::store::schema::Installation;
+
+async fn installed() -> Database {
+    let database = Pg::shared().database().await;
+    let installation = Installation {
+        slot: database.name.clone(),
+        publication: "walhook".to_owned(),
+        ..Installation::default()
+    };
+    let dsn = Dsn::parse(&database.url).expect("a URL");
+    let applied = init::install(&dsn, &installation, &mut |_| ()).await.expect("a session");
+    assert_eq!(applied.left, 0);
+    database
+}
+
+async fn names(database: &Database, sql: &str) -> Vec<String> {
+    database.query(sql, &[]).await.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn every_object_of_the_schema_has_a_comment() {
+    let database = installed().await;
+    let without = names(
+        &database,
+        "select c.relname || coalesce('.' || a.attname, '')
+         from   pg_class as c
+         cross  join lateral (
+                    select 0, null::name
+                    union all
+                    select attnum, attname
+                    from   pg_attribute
+                    where  attrelid = c.oid and attnum > 0 and not attisdropped
+                ) as a (attnum, attname)
+         where  c.relnamespace = 'walhook'::regnamespace
+         and    c.relkind in ('r', 'p', 'v')
+         -- Partitions are the log's own business.
+         and    not c.relispartition
+         and    col_description(c.oid, a.attnum) is null
+         and    (a.attnum > 0 or obj_description(c.oid, 'pg_class') is null)
+         union all
+         select p.oid::regprocedure::text
+         from   pg_proc as p
+         where  p.pronamespace = 'walhook'::regnamespace
+         and    obj_description(p.oid, 'pg_proc') is null
+         union all
+         select nspname from pg_namespace
+         where  nspname = 'walhook' and obj_description(oid, 'pg_namespace') is null",
+    )
+    .await;
+    assert_eq!(without, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn every_function_pins_its_search_path() {
+    let database = installed().await;
+    let open = names(
+        &database,
+        "select proname::text from pg_proc
+         where  pronamespace = 'walhook'::regnamespace
+         and    not coalesce('search_path=pg_catalog, pg_temp' = any (proconfig), false)",
+    )
+    .await;
+    assert_eq!(open, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_public_may_name_the_actor_and_emit_and_nothing_else() {
+    let database = installed().await;
+    let functions = names(
+        &database,
+        "select proname::text from pg_proc
+         where  pronamespace = 'walhook'::regnamespace
+         and    has_function_privilege('public', oid, 'execute')
+         order  by 1",
+    )
+    .await;
+    assert_eq!(functions, ["emit", "set_user"]);
+    let tables = names(
+        &database,
+        "select relname::text from pg_class
+         where  relnamespace = 'walhook'::regnamespace and relkind in ('r', 'p', 'v', 'S')
+         and    has_table_privilege('public', oid, 'select, insert, update, delete, truncate')",
+    )
+    .await;
+    assert_eq!(tables, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn viewers_read_everything_and_write_nothing() {
+    let database = installed().await;
+    let unreadable = names(
+        &database,
+        "select relname::text from pg_class
+         where  relnamespace = 'walhook'::regnamespace and relkind in ('r', 'p', 'v')
+         and    not relispartition
+         and    not has_table_privilege('walhook_viewer', oid, 'select')",
+    )
+    .await;
+    assert_eq!(unreadable, Vec::<String>::new());
+    let writable = names(
+        &database,
+        "select relname::text from pg_class
+         where  relnamespace = 'walhook'::regnamespace and relkind in ('r', 'p', 'v')
+         and    (has_table_privilege('walhook_viewer', oid, 'insert, update, delete, truncate')
+                 or has_any_column_privilege('walhook_viewer', oid, 'insert, update')
+                 or has_table_privilege('walhook_admin', oid, 'insert, update, delete, truncate'))",
+    )
+    .await;
+    assert_eq!(writable, Vec::<String>::new(), "not even admins write the log");
+}
+
+#[tokio::test]
+async fn postgres_prepares_every_statement() {
+    let database = installed().await;
+    let mut refused = Vec::new();
+    for (name, sql) in walhook::store::STATEMENTS {
+        let is_copy = sql.lines().any(|line| line.starts_with("copy "));
+        let outcome = match is_copy {
+            // COPY has no parameters to prepare for; without rows it still needs its columns.
+            true => empty_copy(&database, sql).await,
+            false => database.client().prepare(sql).await.map(|_| ()),
+        };
+        if let Err(error) = outcome {
+            refused.push(format!("{name}: {error:?}"));
+        }
+        assert!(sql.starts_with(&format!("-- {name}: ")), "{name} says what it is for");
+    }
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+async fn empty_copy(database: &Database, sql: &str) -> Result<(), tokio_postgres::Error> {
+    let sink = database.client().copy_in::<_, bytes::Bytes>(sql).await?;
+    let mut sink = std::pin::pin!(sink);
+    let nothing = [&b"PGCOPY\n\xff\r\n\0"[..], &[0; 8], &[0xff, 0xff]].concat();
+    futures_util::SinkExt::send(&mut sink, bytes::Bytes::from(nothing)).await?;
+    sink.finish().await.map(|_| ())
+}
