@@ -27,6 +27,9 @@ use window::{Former, Window};
 /// Rows of one batch. COPY's cost a row no longer falls beyond this.
 const MOST_ROWS: usize = 1_000;
 
+/// Bytes of bodies in one batch: large ones make small batches.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
 /// How long the first row of a batch waits for others.
 const LINGER: Duration = Duration::from_millis(50);
 
@@ -190,6 +193,7 @@ impl Ledger {
 
     fn is_flush_due(&self, now: Instant) -> bool {
         self.draft.rows() >= MOST_ROWS
+            || self.draft.bytes >= MOST_BYTES
             || !self.draft.waiting.is_empty()
             || self.draft.since.is_some_and(|since| Instant::from_std(since) + LINGER <= now)
             || (self.releases_enough() && self.checkpointed_at + IDLE_INTERVAL <= now)
