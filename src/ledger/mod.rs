@@ -7,11 +7,10 @@ mod draft;
 mod window;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{RwLock, mpsc, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -59,7 +58,7 @@ pub struct Settings {
 pub struct Ledger {
     settings: Settings,
     entries: mpsc::UnboundedReceiver<Entry>,
-    epoch: Arc<AtomicI64>,
+    epoch: Arc<RwLock<i64>>,
     gate: Arc<Gate>,
     confirmed: watch::Sender<Lsn>,
     /// Whether the log takes rows; readyz asks.
@@ -87,7 +86,7 @@ impl Ledger {
     pub fn new(
         settings: Settings,
         entries: mpsc::UnboundedReceiver<Entry>,
-        (epoch, gate): (Arc<AtomicI64>, Arc<Gate>),
+        (epoch, gate): (Arc<RwLock<i64>>, Arc<Gate>),
         signals: Signals,
         checkpoint: Checkpoint,
     ) -> Self {
@@ -318,7 +317,8 @@ impl Ledger {
     }
 
     async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
-        let epoch = self.epoch.load(Ordering::Acquire);
+        // Held to the end of the transaction: the epoch must not change under it.
+        let epoch = Arc::clone(&self.epoch).read_owned().await;
         let slot = &self.settings.slot;
         let session = match self.session.take().filter(|session| !session.is_closed()) {
             Some(session) => self.session.insert(session),
@@ -328,7 +328,7 @@ impl Ledger {
                 // The former session may have broken after the commit and before its answer. Asked
                 // in this order: if the slot is still ours afterwards, the checkpoint was too.
                 let newest = session.latest_checkpoint(slot).await?;
-                session.assert_owner(slot, epoch).await?;
+                session.assert_owner(slot, *epoch).await?;
                 let flush = batch.checkpoint.map(|checkpoint| checkpoint.flush);
                 if newest.map(|checkpoint| checkpoint.flush) >= flush && flush.is_some() {
                     return Ok(());
@@ -336,7 +336,7 @@ impl Ledger {
                 session
             }
         };
-        session.commit(slot, epoch, batch, &mut self.buffer).await
+        session.commit(slot, *epoch, batch, &mut self.buffer).await
     }
 
     async fn trim(&mut self) {
