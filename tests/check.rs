@@ -269,6 +269,43 @@ redact_fields = { "store.Order" = { "profile.email" = "***", "status.x" = "***" 
 }
 
 #[tokio::test]
+async fn a_published_table_that_nobody_named_is_mentioned() {
+    let (database, config) = in_order().await;
+    database.execute("create table stray (id int primary key)").await;
+    database.execute("alter publication walhook add table stray").await;
+    let report = check::check(&config).await;
+    let stray = report.database.iter().find(|fault| fault.object == "table public.stray");
+    let stray = stray.expect("it is mentioned");
+    assert_eq!(stray.severity, Severity::Warning);
+    assert_eq!(stray.fix, "alter publication \"walhook\" drop table public.stray;");
+    database.execute(&stray.fix).await;
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_write_the_log_is_told_whose_it_is() {
+    let (database, config) = in_order().await;
+    let clerk = format!("clerk_{}", database.name);
+    database.execute(&format!("create role {clerk} login replication")).await;
+    let url = database.url.replace("//postgres@", &format!("//{clerk}@"));
+    let found = errors(&check::check(&configured_at(&url, &config.database.slot, MODELS)).await);
+    let wanted = "schema walhook: let database.url name postgres, or a member of it";
+    assert_eq!(found, [wanted]);
+}
+
+#[tokio::test]
+async fn certificates_that_are_none_are_faults_of_the_configuration() {
+    let (database, _) = in_order().await;
+    let no_certificate = tempfile::NamedTempFile::new().expect("a file");
+    let rest = format!(
+        "{MODELS}\n[[endpoints]]\nname = \"crm\"\nurl = \"https://127.0.0.1/\"\n\
+         tls = {{ ca_file = \"{}\" }}",
+        no_certificate.path().display()
+    );
+    let found = refusals(&check::check(&configured(&database, &rest)).await);
+    assert!(found.iter().any(|found| found.starts_with("endpoints[0].tls: ")), "{found:#?}");
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_answer_is_one_fault() {
     let config = configured_at("postgres://nobody@127.0.0.1:1/nothing", "walhook", MODELS);
     let report = check::check(&config).await;
