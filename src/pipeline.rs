@@ -16,11 +16,12 @@ mod lanes;
 mod models;
 mod replay;
 mod run;
+mod setup;
 mod takeover;
 mod watcher;
 
 pub use run::{Pipeline, RunError};
-pub use takeover::{Setup, Status, TakeoverError};
+pub use setup::{Setup, Status, TakeoverError};
 
 use std::sync::Arc;
 

@@ -17,6 +17,11 @@ const ITEMS: &str =
 /// How often the daemon is killed under load.
 const KILLS: usize = 10;
 
+/// Rows of the log that the next start would send again: it looks at ids from the floor on.
+const FORGOTTEN: &str = "select count(*) from walhook.attempt as a, \
+     (select * from walhook.checkpoint order by flush desc limit 1) as c \
+     where (a.commit_lsn, a.ordinal) > (c.commit_lsn, c.ordinal) and a.delivery_id < c.replay_floor";
+
 async fn items(pg: &Pg) -> Database {
     let database = pg.database().await;
     database.execute(ITEMS).await;
@@ -84,6 +89,8 @@ async fn kill_9_loses_nothing_and_repeats_only_what_was_not_logged() {
             let delay = Duration::from_millis(random.below(900));
             tokio::time::sleep(delay).await;
             daemon.kill().await;
+            let forgotten: i64 = database.query_one(FORGOTTEN, &[]).await;
+            assert_eq!(forgotten, 0, "settled beyond the watermark, and a replay would not know");
             let rows = database
                 .query(
                     "select delivery_id::text from walhook.attempt where outcome = 'success'",
@@ -316,7 +323,7 @@ async fn of_two_daemons_one_sends_and_the_other_takes_over_after_kill_9() {
     let site = Site::new(&database, &["public.items"], &endpoint("crm", &hooks.url("/"), ""));
     let first = site.up().await;
     let second = site.start();
-    second.says("trying again").await;
+    second.says("not streaming; trying again").await;
     database.execute("insert into items (n) select generate_series(1, 50)").await;
     hooks.arrived(50).await;
     database.becomes_true("select count(*) = 50 from walhook.attempt").await;
@@ -340,7 +347,7 @@ async fn a_holder_that_was_away_steps_back_when_another_has_the_slot() {
     database.execute("insert into items (n) values (1)").await;
     hooks.arrived(1).await;
     let second = site.start();
-    second.says("trying again").await;
+    second.says("not streaming; trying again").await;
     let pause = |signal: &'static str| {
         let pid = first.pid().to_string();
         async move {
@@ -358,7 +365,7 @@ async fn a_holder_that_was_away_steps_back_when_another_has_the_slot() {
         .await;
     second.says("streaming").await;
     pause("CONT").await;
-    first.says("trying again").await;
+    first.says("not streaming; trying again").await;
     database.execute("insert into items (n) select generate_series(2, 21)").await;
     let hooks = hooks.until(|hooks| first_arrivals(hooks).len() == 21).await;
     database.becomes_true("select count(*) = 0 from walhook.pending").await;

@@ -50,6 +50,7 @@ use filter::Labels;
 use reader::{Gathered, Problem, Reader, Spot};
 use source::Source;
 use table::Table;
+use value::Value;
 
 /// What holds where nobody says otherwise.
 const DEFAULTS: &str = include_str!("defaults.toml");
@@ -127,7 +128,7 @@ fn read(
     };
     source.leaves = leaves;
     let reader = Reader::new(environment, directory);
-    let parts = reader.root(&tree).table(Parts::read);
+    let parts = Value::root(&reader, &tree).table(Parts::read);
     refuse_bystanders(&reader);
     let (errors, warnings, gathered) = reader.finish(source);
     Ok(Reading { parts, errors, warnings, gathered })

@@ -7,9 +7,7 @@ use std::path::Path;
 
 use super::environment::Environment;
 use super::fault::{Fault, Faults, MOST_FAULTS, Place, Severity};
-use super::layers::Node;
 use super::source::Source;
-use super::value::Value;
 
 /// What a whole reading gathers.
 pub(super) struct Reader<'a> {
@@ -73,11 +71,6 @@ impl Problem {
 impl<'a> Reader<'a> {
     pub(super) fn new(environment: &'a Environment, directory: &'a Path) -> Self {
         Self { environment, directory, gathered: RefCell::default() }
-    }
-
-    /// The whole configuration.
-    pub(super) fn root<'b>(&'b self, node: &'b Node) -> Value<'b> {
-        Value::root(self, node)
     }
 
     /// Keeps a fault or warning of the key at `path`.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::connector::{ConnectError, Step};
+use super::connect_error::ConnectError;
+use super::connector::Step;
 use super::tls;
 use crate::event::ErrorClass;
 

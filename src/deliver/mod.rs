@@ -2,6 +2,7 @@
 
 pub mod classify;
 pub mod client;
+pub mod connect_error;
 pub mod connection;
 pub mod connector;
 pub mod guard;

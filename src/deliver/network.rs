@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use rustls::ClientConfig;
 use url::{Host, Url};
 
-use super::connector::ConnectError;
+use super::connect_error::ConnectError;
 use super::guard;
 use super::resolver::Resolver;
 use super::tls::{self, TlsError};

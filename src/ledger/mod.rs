@@ -7,11 +7,10 @@ mod draft;
 mod window;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{RwLock, mpsc, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -22,10 +21,13 @@ use crate::event::job::{Entry, Fare, Outcome};
 use crate::lsn::Lsn;
 use crate::store::{Batch, Checkpoint, Session, StoreError, chain};
 use draft::Draft;
-use window::Window;
+use window::{Former, Window};
 
 /// Rows of one batch. COPY's cost a row no longer falls beyond this.
 const MOST_ROWS: usize = 1_000;
+
+/// Bytes of bodies in one batch: large ones make small batches.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long the first row of a batch waits for others.
 const LINGER: Duration = Duration::from_millis(50);
@@ -47,6 +49,8 @@ pub struct Settings {
     pub slot: String,
     /// Which rows keep the body.
     pub keep: LogPayload,
+    /// The end of the WAL when the slot was taken: a former holder settled nothing beyond it.
+    pub wal_end: Lsn,
 }
 
 /// The ledger's end of things.
@@ -54,7 +58,7 @@ pub struct Settings {
 pub struct Ledger {
     settings: Settings,
     entries: mpsc::UnboundedReceiver<Entry>,
-    epoch: Arc<AtomicI64>,
+    epoch: Arc<RwLock<i64>>,
     gate: Arc<Gate>,
     confirmed: watch::Sender<Lsn>,
     /// Whether the log takes rows; readyz asks.
@@ -82,11 +86,13 @@ impl Ledger {
     pub fn new(
         settings: Settings,
         entries: mpsc::UnboundedReceiver<Entry>,
-        (epoch, gate): (Arc<AtomicI64>, Arc<Gate>),
+        (epoch, gate): (Arc<RwLock<i64>>, Arc<Gate>),
         signals: Signals,
         checkpoint: Checkpoint,
     ) -> Self {
-        let window = Window::new(checkpoint.watermark, checkpoint.confirmed);
+        let former =
+            Former { earliest: milliseconds_of(checkpoint.replay_floor), until: settings.wal_end };
+        let window = Window::new(checkpoint.watermark, checkpoint.confirmed).behind(former);
         Self {
             settings,
             entries,
@@ -186,6 +192,7 @@ impl Ledger {
 
     fn is_flush_due(&self, now: Instant) -> bool {
         self.draft.rows() >= MOST_ROWS
+            || self.draft.bytes >= MOST_BYTES
             || !self.draft.waiting.is_empty()
             || self.draft.since.is_some_and(|since| Instant::from_std(since) + LINGER <= now)
             || (self.releases_enough() && self.checkpointed_at + IDLE_INTERVAL <= now)
@@ -196,12 +203,11 @@ impl Ledger {
     }
 
     fn next_checkpoint(&self) -> Checkpoint {
-        let earliest = self.window.earliest_commit();
         Checkpoint {
             flush: self.checkpoint.flush + 1,
             watermark: self.window.watermark(),
             confirmed: self.window.confirmed(),
-            replay_floor: earliest.map_or(Uuid::max(), |ms| Uuid::from_u128(u128::from(ms) << 80)),
+            replay_floor: floor_of(self.window.earliest_commit()),
             ..self.checkpoint.clone()
         }
     }
@@ -233,6 +239,9 @@ impl Ledger {
     /// necessary; the last one carries the checkpoint `goal` and everything but log rows.
     async fn write(&mut self, draft: &Draft, goal: Checkpoint) -> Result<(), StoreError> {
         let fares: Vec<Fare> = draft.fares.values().cloned().collect();
+        // A part is settled beyond a watermark that does not move before the last one.
+        let commits = draft.outcomes.iter().map(|o| o.job.delivery.event.id.commit_milliseconds());
+        let part_floor = self.checkpoint.replay_floor.min(floor_of(commits.min()));
         let mut parts = vec![&draft.outcomes[..]];
         let mut refusal: Option<String> = None;
         while let Some(outcomes) = parts.pop() {
@@ -240,7 +249,7 @@ impl Ledger {
             let flush = self.checkpoint.flush + 1;
             let checkpoint = match is_last {
                 true => Checkpoint { flush, ..goal.clone() },
-                false => Checkpoint { flush, ..self.checkpoint.clone() },
+                false => Checkpoint { flush, replay_floor: part_floor, ..self.checkpoint.clone() },
             };
             let batch = Batch {
                 outcomes,
@@ -308,7 +317,8 @@ impl Ledger {
     }
 
     async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
-        let epoch = self.epoch.load(Ordering::Acquire);
+        // Held to the end of the transaction: the epoch must not change under it.
+        let epoch = Arc::clone(&self.epoch).read_owned().await;
         let slot = &self.settings.slot;
         let session = match self.session.take().filter(|session| !session.is_closed()) {
             Some(session) => self.session.insert(session),
@@ -318,7 +328,7 @@ impl Ledger {
                 // The former session may have broken after the commit and before its answer. Asked
                 // in this order: if the slot is still ours afterwards, the checkpoint was too.
                 let newest = session.latest_checkpoint(slot).await?;
-                session.assert_owner(slot, epoch).await?;
+                session.assert_owner(slot, *epoch).await?;
                 let flush = batch.checkpoint.map(|checkpoint| checkpoint.flush);
                 if newest.map(|checkpoint| checkpoint.flush) >= flush && flush.is_some() {
                     return Ok(());
@@ -326,7 +336,7 @@ impl Ledger {
                 session
             }
         };
-        session.commit(slot, epoch, batch, &mut self.buffer).await
+        session.commit(slot, *epoch, batch, &mut self.buffer).await
     }
 
     async fn trim(&mut self) {
@@ -342,6 +352,15 @@ impl Ledger {
             }
         }
     }
+}
+
+/// The smallest delivery id of a change committed at that time or later.
+fn floor_of(commit_milliseconds: Option<u64>) -> Uuid {
+    commit_milliseconds.map_or(Uuid::max(), |ms| Uuid::from_u128(u128::from(ms) << 80))
+}
+
+fn milliseconds_of(floor: Uuid) -> u64 {
+    (floor.as_u128() >> 80) as u64
 }
 
 fn refused(outcome: &Outcome, error: &StoreError) -> String {

@@ -29,6 +29,16 @@ pub(super) struct Window {
     first: u64,
     watermark: Position,
     confirmed: Lsn,
+    former: Option<Former>,
+}
+
+/// What a former process settled beyond the watermark.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Former {
+    /// Commit time in ms before which none of it lies.
+    pub(super) earliest: u64,
+    /// It saw nothing beyond this.
+    pub(super) until: Lsn,
 }
 
 #[derive(Debug)]
@@ -44,7 +54,12 @@ struct Slot {
 impl Window {
     /// An empty window behind what is settled already.
     pub(super) fn new(watermark: Position, confirmed: Lsn) -> Self {
-        Self { slots: VecDeque::new(), first: 0, watermark, confirmed }
+        Self { slots: VecDeque::new(), first: 0, watermark, confirmed, former: None }
+    }
+
+    /// The same behind a former process: what it settled is read again, and skipped.
+    pub(super) fn behind(self, former: Former) -> Self {
+        Self { former: Some(former), ..self }
     }
 
     /// Everything up to here is settled.
@@ -58,8 +73,12 @@ impl Window {
     }
 
     /// Commit time in ms before which no settled or unsettled delivery beyond the watermark lies.
+    /// Until the watermark has passed what a former process settled, that counts too: it has no
+    /// slots here, and after another crash it must be skipped once more.
     pub(super) fn earliest_commit(&self) -> Option<u64> {
-        self.slots.iter().map(|slot| slot.commit_milliseconds).min()
+        let is_ahead = |former: &Former| self.watermark.commit.0.saturating_add(1) < former.until.0;
+        let former = self.former.filter(is_ahead).map(|former| former.earliest);
+        self.slots.iter().map(|slot| slot.commit_milliseconds).chain(former).min()
     }
 
     /// Takes up a passage; those with deliveries are numbered from 0 in order.
@@ -262,5 +281,18 @@ mod tests {
         let second = change(&mut window, 1, at(5, 0), now);
         settle(&mut window, &second);
         assert_eq!(window.earliest_commit(), Some(5), "a clock may have stepped back");
+    }
+
+    #[test]
+    fn the_replay_floor_covers_what_a_former_process_settled_until_that_is_passed() {
+        let former = Former { earliest: 7, until: Lsn(30) };
+        let (mut window, now) = (Window::new(at(0, 0), Lsn(0)).behind(former), Instant::now());
+        assert_eq!(window.earliest_commit(), Some(7));
+        let job = change(&mut window, 0, at(10, 0), now);
+        settle(&mut window, &job);
+        commit(&mut window, 10, 11, now);
+        assert_eq!(window.earliest_commit(), Some(7), "there may be more in between");
+        commit(&mut window, 29, 30, now);
+        assert_eq!(window.earliest_commit(), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::takeover::{Setup, TakeoverError};
+use super::setup::{Setup, TakeoverError};
 use crate::config::OnGap;
 use crate::event::job::{Alert, Severity};
 use crate::lsn::{Lsn, Position};

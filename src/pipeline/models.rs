@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::takeover::{Setup, TakeoverError};
+use super::setup::{Setup, TakeoverError};
 use crate::change::{Column, ReplicaIdentity, Table};
 use crate::config::TableName;
 use crate::event::job::HoldReason;

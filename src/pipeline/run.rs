@@ -1,12 +1,11 @@
 //! A pipeline at work: reading, reconnecting, draining.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::takeover::{Setup, TakeoverError};
+use super::setup::{Epoch, Setup, TakeoverError};
 use super::{ReadError, Reader};
 use crate::deliver::lane::{self, ToLane};
 use crate::event::gate::Gate;
@@ -22,7 +21,7 @@ pub struct Pipeline {
     pub(super) setup: Setup,
     pub(super) reader: Reader,
     pub(super) stream: Stream,
-    pub(super) epoch: Arc<AtomicI64>,
+    pub(super) epoch: Epoch,
     pub(super) gate: Arc<Gate>,
     pub(super) lanes: JoinSet<()>,
     /// One task; a set, so that dropping it ends it.
@@ -100,16 +99,15 @@ impl Pipeline {
         let mut backoff = reconnect_backoff();
         loop {
             let acquired = tokio::select! {
-                acquired = self.setup.acquire() => acquired,
+                acquired = self.setup.acquire(&self.epoch) => acquired,
                 ended = self.ledger.join_next() => return Err(ledger_ended(ended)),
                 () = shutdown.stopped() => return Ok(false),
             };
             match acquired {
-                Ok((stream, _, epoch)) => {
-                    let former = self.epoch.swap(epoch, Ordering::AcqRel);
+                Ok((stream, _, taken)) => {
                     self.stream = stream;
-                    tracing::info!(epoch, "replication streams again");
-                    return if epoch == former + 1 { Ok(true) } else { Err(RunError::Fenced) };
+                    tracing::info!("replication streams again");
+                    return if taken.is_ours_still { Ok(true) } else { Err(RunError::Fenced) };
                 }
                 Err(error) if error.is_transient() => {
                     let delay = backoff.next().unwrap_or(Duration::from_secs(5));
@@ -186,17 +184,6 @@ impl ReadError {
             Self::Catalog(_) | Self::LedgerEnded => true,
             Self::Store(error) => error.is_disconnected(),
             Self::Decode(_) | Self::Capture(_) => false,
-        }
-    }
-}
-
-impl TakeoverError {
-    /// Whether trying again may help without anybody doing anything.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Replication(error) => error.is_transient(),
-            Self::Store(error) => error.is_disconnected(),
-            _ => false,
         }
     }
 }

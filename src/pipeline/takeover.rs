@@ -2,33 +2,26 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
-use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{RwLock, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::Reader;
 use super::lanes::{LaneHandle, Lanes};
 use super::replay::Replay;
 use super::run::Pipeline;
+use super::setup::{Epoch, Setup, TakeoverError};
 use super::watcher::Watcher;
 use super::{gap, models};
 use crate::capture::Capture;
-use crate::config::dsn::Dsn;
-use crate::config::{LogPayload, OnGap, TableName};
-use crate::deliver::client::{Client, ClientError};
+use crate::deliver::client::Client;
 use crate::deliver::lane::{self, Lane, Surroundings};
-use crate::deliver::network::Network;
-use crate::endpoint::Endpoint;
 use crate::event::budget::Share;
 use crate::event::gate::Gate;
 use crate::ledger::{self, Ledger};
-use crate::metrics::Metrics;
-use crate::replication::{ReplicationError, Session, Stream, System};
-use crate::route::{BoundModel, Router, RouterError, RouterSettings};
-use crate::store::catalog::CatalogError;
-use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession, StoreError};
+use crate::replication::{Session, Stream, System};
+use crate::route::{Router, RouterSettings};
+use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession};
 
 /// Requests that all lanes together may have under way.
 const MOST_CONNECTIONS: usize = 512;
@@ -37,107 +30,13 @@ const MOST_CONNECTIONS: usize = 512;
 /// connections busy.
 const SMALLEST_SHARE: usize = 64 * 1024;
 
-/// What a pipeline is made of. Checked by `config`; bound to the database here.
-#[derive(Clone)]
-pub struct Setup {
-    /// Source database, where the log is too.
-    pub dsn: Dsn,
-    /// Replication slot.
-    pub slot: String,
-    /// Publication.
-    pub publication: String,
-    /// Models and the tables they stand for. The oid is filled in here.
-    pub models: Vec<(TableName, BoundModel)>,
-    /// Receivers.
-    pub endpoints: Vec<Arc<Endpoint>>,
-    /// How bodies are written; the system identifier is filled in here.
-    pub routing: RouterSettings,
-    /// How addresses are reached.
-    pub network: Arc<Network>,
-    /// Memory for deliveries under way, of all lanes together.
-    pub budget_bytes: usize,
-    /// Which log rows keep the body.
-    pub keep: LogPayload,
-    /// How long requests under way may take at a stop.
-    pub shutdown_grace: Duration,
-    /// What to do when WAL is missing.
-    pub on_gap: OnGap,
-    /// Retention of the log: successful and failed deliveries.
-    pub retention: (Duration, Duration),
-    /// Counters.
-    pub metrics: Arc<Metrics>,
-    /// What readiness is made of.
-    pub status: Status,
-}
-
-/// What others may watch.
-#[derive(Clone, Debug)]
-pub struct Status {
-    /// Whether replication streams.
-    pub streaming: watch::Sender<bool>,
-    /// Whether the log takes rows.
-    pub writable: watch::Sender<bool>,
-    /// Whether WAL is missing and the operator wants to decide.
-    pub stopped_at_gap: watch::Sender<bool>,
-}
-
-impl Default for Status {
-    fn default() -> Self {
-        let signal = |value| watch::Sender::new(value);
-        Self { streaming: signal(false), writable: signal(true), stopped_at_gap: signal(false) }
-    }
-}
-
-/// Why the slot could not be taken.
-#[derive(Debug, thiserror::Error)]
-pub enum TakeoverError {
-    /// The replication session failed.
-    #[error("cannot start replication")]
-    Replication(#[from] ReplicationError),
-    /// The database failed.
-    #[error("cannot read walhook's own tables")]
-    Store(#[from] StoreError),
-    /// The catalog could not be asked.
-    #[error("cannot ask the catalog")]
-    Catalog(#[from] CatalogError),
-    /// `walhook init` was never run for this slot.
-    #[error("there is no checkpoint for slot {slot}: run `walhook init`")]
-    NotInstalled {
-        /// The slot.
-        slot: String,
-    },
-    /// The database is a copy of another one.
-    #[error(
-        "this database cluster ({now}) is not the one that the checkpoint was made on ({then}): \
-         a copy must not send the original's webhooks; run `walhook init` to make it its own"
-    )]
-    OtherCluster {
-        /// System identifier of the checkpoint.
-        then: u64,
-        /// System identifier now.
-        now: u64,
-    },
-    /// WAL is missing and `on_gap` says stop.
-    #[error("WAL is missing ({0}) and [delivery] on_gap is \"stop\": run `walhook init` to go on")]
-    Gap(String),
-    /// An endpoint's certificates cannot be used.
-    #[error("cannot use the settings of endpoint {endpoint}")]
-    Client {
-        /// The endpoint.
-        endpoint: String,
-        /// What is wrong.
-        #[source]
-        source: ClientError,
-    },
-    /// Models cannot be routed.
-    #[error("cannot route the models")]
-    Router(#[from] RouterError),
-}
-
 impl Setup {
-    /// Starts streaming and takes the slot. Streaming first: only the slot's holder may change
-    /// the epoch.
-    pub(super) async fn acquire(&self) -> Result<(Stream, System, i64), TakeoverError> {
+    /// Starts streaming and takes the slot; returns the former epoch of this process beside the
+    /// stream. Streaming first: only the slot's holder may change the epoch.
+    pub(super) async fn acquire(
+        &self,
+        epoch: &RwLock<i64>,
+    ) -> Result<(Stream, System, Taken), TakeoverError> {
         let mut session = Session::connect(&self.dsn).await?;
         let system = session.identify_system().await?;
         let started = session.start(&self.slot, &self.publication, crate::lsn::Lsn(0)).await;
@@ -149,9 +48,17 @@ impl Setup {
                 return Err(error.into());
             }
         };
-        let epoch = session.take_slot(&self.slot, &host_name()).await?;
-        Ok((stream, system, epoch))
+        let mut epoch = epoch.write().await;
+        let former = *epoch;
+        *epoch = session.take_slot(&self.slot, &host_name()).await?;
+        Ok((stream, system, Taken { is_ours_still: *epoch == former + 1 }))
     }
+}
+
+/// What taking the slot tells of others.
+pub(super) struct Taken {
+    /// Nobody else had the slot since this process had it.
+    pub(super) is_ours_still: bool,
 }
 
 impl Pipeline {
@@ -166,7 +73,8 @@ impl Pipeline {
         let before = session.slot_state(&setup.slot).await?;
         let checkpoint = session.latest_checkpoint(&setup.slot).await?;
         checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: setup.slot.clone() })?;
-        let (stream, system, epoch) = setup.acquire().await?;
+        let epoch = Epoch::default();
+        let (stream, system, _) = setup.acquire(&epoch).await?;
         // Asked again: the former holder may have gone on until the slot was ours.
         let checkpoint = session.latest_checkpoint(&setup.slot).await?;
         let checkpoint =
@@ -188,15 +96,15 @@ impl Pipeline {
         let mut router = Router::new(routing, models, setup.endpoints.clone())?;
         models::release_mended(&session, &setup, (&mut router, tables)).await?;
         let loaded = setup.load_endpoints(&session).await?;
-        setup.assemble(Taken { stream, system, epoch, checkpoint, settled, router, shared }, loaded)
+        setup.assemble(Begun { stream, system, epoch, checkpoint, settled, router, shared }, loaded)
     }
 }
 
 /// What taking the slot has brought.
-struct Taken {
+struct Begun {
     stream: Stream,
     system: System,
-    epoch: i64,
+    epoch: Epoch,
     checkpoint: Checkpoint,
     settled: HashSet<crate::event::DeliveryId>,
     router: Router,
@@ -226,13 +134,12 @@ impl Setup {
 
     fn assemble(
         self,
-        taken: Taken,
+        begun: Begun,
         loaded: Vec<(Arc<Client>, LoadedEndpoint)>,
     ) -> Result<Pipeline, TakeoverError> {
-        let Taken { stream, system, epoch, checkpoint, settled, router, shared } = taken;
+        let Begun { stream, system, epoch, checkpoint, settled, router, shared } = begun;
         let gate = Arc::new(Gate::default());
         gate.set_slot_held(true);
-        let epoch = Arc::new(AtomicI64::new(epoch));
         let (ledger_sender, entries) = mpsc::unbounded_channel();
         let (confirmed_sender, confirmed) = watch::channel(checkpoint.confirmed);
         let around = Surroundings {
@@ -256,8 +163,12 @@ impl Setup {
         let watcher = Watcher::new(&self, Arc::clone(&shared), &handles);
         let signals =
             ledger::Signals { confirmed: confirmed_sender, writable: self.status.writable.clone() };
-        let settings =
-            ledger::Settings { dsn: self.dsn.clone(), slot: self.slot.clone(), keep: self.keep };
+        let settings = ledger::Settings {
+            dsn: self.dsn.clone(),
+            slot: self.slot.clone(),
+            keep: self.keep,
+            wal_end: system.wal_position,
+        };
         let replay = Replay::new(checkpoint.watermark, settled, system.wal_position);
         let ledger = Ledger::new(
             settings,

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::lanes::LaneHandle;
-use super::takeover::Setup;
+use super::setup::Setup;
 use crate::deliver::lane::ToLane;
 use crate::endpoint::EndpointId;
 use crate::metrics::Metrics;

@@ -1,7 +1,7 @@
 //! Direct, spilled, closing: where a lane's deliveries are, and how parked ones are read back.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -24,8 +24,8 @@ pub(super) enum Mode {
     Closing {
         cursor: Option<Position>,
         arrivals: VecDeque<Arc<Job>>,
-        /// The last parked row is committed, so an empty page means the end.
-        is_committed: bool,
+        /// What was parked last; once it is committed an empty page means the end.
+        parked: Weak<Receipt>,
         retry_at: Option<Instant>,
     },
 }
@@ -100,13 +100,6 @@ impl Mode {
         jobs
     }
 
-    /// Everything that was parked is committed.
-    pub(super) fn everything_parked(&mut self) {
-        if let Self::Closing { is_committed, .. } = self {
-            *is_committed = true;
-        }
-    }
-
     /// From where to read the next page, if one is wanted now.
     pub(super) fn wants_page(&self, waiting: usize, now: Instant) -> Option<Option<Position>> {
         let is_time = |at: &Option<Instant>| at.is_none_or(|at| at <= now);
@@ -114,8 +107,8 @@ impl Mode {
             Self::Spilled { cursor, retry_at, .. } if waiting < LOW_WATER && is_time(retry_at) => {
                 Some(*cursor)
             }
-            Self::Closing { cursor, retry_at, is_committed: true, .. }
-                if waiting < LOW_WATER && is_time(retry_at) =>
+            Self::Closing { cursor, retry_at, parked, .. }
+                if waiting < LOW_WATER && is_time(retry_at) && parked.strong_count() == 0 =>
             {
                 Some(*cursor)
             }
@@ -131,20 +124,17 @@ impl Mode {
             Self::Spilled { cursor, receipt, .. } => {
                 *cursor = last.or(*cursor);
                 if page.is_empty() {
-                    // Nothing committed is left; what is on its way there is in the receipt.
-                    let is_committed = receipt.take().is_none();
-                    *self = Self::Closing {
-                        cursor: *cursor,
-                        arrivals: VecDeque::new(),
-                        is_committed,
-                        retry_at: None,
-                    };
+                    // Nothing committed is left; what is on its way there holds the receipt.
+                    let parked = receipt.take().map_or(Weak::new(), |last| Arc::downgrade(&last));
+                    let (cursor, arrivals) = (*cursor, VecDeque::new());
+                    *self = Self::Closing { cursor, arrivals, parked, retry_at: None };
                 }
                 VecDeque::new()
             }
-            Self::Closing { cursor, arrivals, is_committed, .. } => {
+            // Read only once everything parked was committed.
+            Self::Closing { cursor, arrivals, .. } => {
                 *cursor = last.or(*cursor);
-                if !page.is_empty() || !*is_committed {
+                if !page.is_empty() {
                     return VecDeque::new();
                 }
                 let arrivals = std::mem::take(arrivals);

@@ -88,7 +88,9 @@ impl Lane {
 
     pub(super) fn take_fetched(&mut self, fetched: Fetched) {
         let now = Instant::now();
+        let is_page_stale = std::mem::take(&mut self.is_page_stale);
         match fetched {
+            Fetched::Page(Ok(_)) if is_page_stale => {}
             Fetched::Page(Ok(page)) => {
                 let jobs: Vec<_> = page.into_iter().map(|row| self.queued(row)).collect();
                 self.ready.extend(jobs.iter().cloned());
@@ -185,6 +187,10 @@ impl Lane {
     fn queued(&mut self, row: QueuedDelivery) -> Arc<Job> {
         let charge = self.share.take(footprint(row.delivery.body.len()));
         let job = Arc::new(Job::parked(row.delivery, &row.row, charge));
+        if self.from_queue.len() == self.from_queue.capacity() {
+            // Before it grows: most of it is gone from memory.
+            self.from_queue.retain(|_, job| job.strong_count() > 0);
+        }
         self.from_queue.insert(job.delivery.id.0, Arc::downgrade(&job));
         job
     }

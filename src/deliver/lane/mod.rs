@@ -105,6 +105,8 @@ pub struct Lane {
     free_places: Vec<usize>,
     idle: Vec<Connection>,
     fetch: Option<Fetch>,
+    /// If it is a page that is being read, it is of no use any more.
+    is_page_stale: bool,
     /// Reading failed; not before this time again.
     fetch_again: Option<Instant>,
     /// Notified when everything parked so far is committed.
@@ -170,6 +172,7 @@ impl Lane {
             free_places: (0..places).collect(),
             idle: Vec::new(),
             fetch: None,
+            is_page_stale: false,
             fetch_again: None,
             parked_all: Arc::new(Notify::new()),
             rewind: false,
@@ -199,7 +202,8 @@ impl Lane {
                     None => return,
                 },
                 fetched = feed::arrival(&mut self.fetch) => self.take_fetched(fetched),
-                () = parked_all.notified() => self.mode.everything_parked(),
+                // The mode looks for itself whether it was the last of them.
+                () = parked_all.notified() => {}
                 () = self.around.gate.opened(), if gate_closed => {}
                 () = tokio::time::sleep_until(wake.into()) => self.give_up_if_late(),
             }
@@ -275,6 +279,8 @@ impl Lane {
         for job in behind.into_iter().rev() {
             self.ready.push_front(job);
         }
+        // A page on its way begins where the cursor was.
+        self.is_page_stale = self.fetch.is_some();
         let (waiting, was_direct) = self.mode.spill(&mut self.ready);
         if was_direct {
             tracing::debug!(endpoint = self.endpoint.name, parked = waiting.len(), "lane spills");

@@ -1,0 +1,129 @@
+//! What a pipeline is made of, what may be watched of it, and why it does not come about.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{RwLock, watch};
+
+use crate::config::dsn::Dsn;
+use crate::config::{LogPayload, OnGap, TableName};
+use crate::deliver::client::ClientError;
+use crate::deliver::network::Network;
+use crate::endpoint::Endpoint;
+use crate::metrics::Metrics;
+use crate::replication::ReplicationError;
+use crate::route::{BoundModel, RouterError, RouterSettings};
+use crate::store::StoreError;
+use crate::store::catalog::CatalogError;
+
+/// The epoch by which this process holds the slot. Locked while it changes: between the database
+/// saying a new one and us knowing it, the ledger would think itself fenced.
+pub(super) type Epoch = Arc<RwLock<i64>>;
+
+/// What a pipeline is made of. Checked by `config`; bound to the database here.
+#[derive(Clone)]
+pub struct Setup {
+    /// Source database, where the log is too.
+    pub dsn: Dsn,
+    /// Replication slot.
+    pub slot: String,
+    /// Publication.
+    pub publication: String,
+    /// Models and the tables they stand for. The oid is filled in here.
+    pub models: Vec<(TableName, BoundModel)>,
+    /// Receivers.
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// How bodies are written; the system identifier is filled in here.
+    pub routing: RouterSettings,
+    /// How addresses are reached.
+    pub network: Arc<Network>,
+    /// Memory for deliveries under way, of all lanes together.
+    pub budget_bytes: usize,
+    /// Which log rows keep the body.
+    pub keep: LogPayload,
+    /// How long requests under way may take at a stop.
+    pub shutdown_grace: Duration,
+    /// What to do when WAL is missing.
+    pub on_gap: OnGap,
+    /// Retention of the log: successful and failed deliveries.
+    pub retention: (Duration, Duration),
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// What readiness is made of.
+    pub status: Status,
+}
+
+/// What others may watch.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Whether replication streams.
+    pub streaming: watch::Sender<bool>,
+    /// Whether the log takes rows.
+    pub writable: watch::Sender<bool>,
+    /// Whether WAL is missing and the operator wants to decide.
+    pub stopped_at_gap: watch::Sender<bool>,
+}
+
+impl Default for Status {
+    fn default() -> Self {
+        let signal = |value| watch::Sender::new(value);
+        Self { streaming: signal(false), writable: signal(true), stopped_at_gap: signal(false) }
+    }
+}
+
+/// Why the slot could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeoverError {
+    /// The replication session failed.
+    #[error("cannot start replication")]
+    Replication(#[from] ReplicationError),
+    /// The database failed.
+    #[error("cannot read walhook's own tables")]
+    Store(#[from] StoreError),
+    /// The catalog could not be asked.
+    #[error("cannot ask the catalog")]
+    Catalog(#[from] CatalogError),
+    /// `walhook init` was never run for this slot.
+    #[error("there is no checkpoint for slot {slot}: run `walhook init`")]
+    NotInstalled {
+        /// The slot.
+        slot: String,
+    },
+    /// The database is a copy of another one.
+    #[error(
+        "this database cluster ({now}) is not the one that the checkpoint was made on ({then}): \
+         a copy must not send the original's webhooks; run `walhook init` to make it its own"
+    )]
+    OtherCluster {
+        /// System identifier of the checkpoint.
+        then: u64,
+        /// System identifier now.
+        now: u64,
+    },
+    /// WAL is missing and `on_gap` says stop.
+    #[error("WAL is missing ({0}) and [delivery] on_gap is \"stop\": run `walhook init` to go on")]
+    Gap(String),
+    /// An endpoint's certificates cannot be used.
+    #[error("cannot use the settings of endpoint {endpoint}")]
+    Client {
+        /// The endpoint.
+        endpoint: String,
+        /// What is wrong.
+        #[source]
+        source: ClientError,
+    },
+    /// Models cannot be routed.
+    #[error("cannot route the models")]
+    Router(#[from] RouterError),
+}
+
+impl TakeoverError {
+    /// Whether trying again may help without anybody doing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Replication(error) => error.is_transient(),
+            Self::Store(error) => error.is_disconnected(),
+            _ => false,
+        }
+    }
+}
