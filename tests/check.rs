@@ -82,91 +82,78 @@ async fn a_database_after_init_is_in_order() {
     assert!(texts.iter().any(|text| text.contains("max_slot_wal_keep_size")), "{texts:?}");
 }
 
+/// What may go wrong after init, and the fault that says so.
+const HARMS: &[(&str, &str)] = &[
+    ("drop publication walhook", "publication walhook: walhook init"),
+    (
+        "alter publication walhook set (publish = 'insert, update')",
+        "publication walhook: alter publication \"walhook\" set (publish = 'insert, update, delete, truncate');",
+    ),
+    (
+        "alter publication walhook drop table orders",
+        "table public.orders: alter publication \"walhook\" add table only public.orders;",
+    ),
+    (
+        "alter publication walhook set (publish_via_partition_root = false)",
+        "publication walhook: alter publication \"walhook\" set (publish_via_partition_root = true);",
+    ),
+    (
+        "alter publication walhook add table walhook.endpoint",
+        "table walhook.endpoint: alter publication \"walhook\" drop table walhook.endpoint;",
+    ),
+    (
+        "alter table orders replica identity default",
+        "table public.orders: alter table public.orders replica identity full;",
+    ),
+    (
+        "alter table parts_1 replica identity default",
+        "table public.parts_1: alter table public.parts_1 replica identity full;",
+    ),
+    (
+        "alter table events replica identity default",
+        "table public.events: alter table public.events replica identity full; or give it a primary key",
+    ),
+    (
+        "alter table parts_1 replica identity nothing",
+        "table public.parts_1: alter table public.parts_1 replica identity full; or give it a primary key",
+    ),
+    ("drop schema walhook cascade", "schema walhook: walhook init"),
+    ("delete from walhook.checkpoint", "checkpoint: walhook init"),
+    (
+        "update walhook.checkpoint set system_identifier = '1'",
+        "checkpoint: walhook init, if that is how it should be",
+    ),
+    (
+        "update walhook.checkpoint set confirmed_lsn = '0/1'",
+        "checkpoint: walhook init, if that is how it should be",
+    ),
+    ("insert into walhook.migration values (99)", "schema walhook: run the newer walhook"),
+];
+
+/// What init does not mend, since somebody may have meant it.
+const MEND: &str = "
+    alter table events replica identity full;
+    do $$ begin
+        if to_regclass('walhook.migration') is not null then
+            delete from walhook.migration where version = 99;
+        end if;
+        if exists (select from pg_publication where pubname = 'walhook') then
+            alter publication walhook set (publish = 'insert, update, delete, truncate');
+        end if;
+        if exists (select from pg_publication_tables where schemaname = 'walhook') then
+            alter publication walhook drop table walhook.endpoint;
+        end if;
+    end $$";
+
 #[tokio::test]
 async fn each_fault_is_found_with_its_fix() {
     let (database, config) = in_order().await;
-    for (harm, wanted) in [
-        ("drop publication walhook", vec!["publication walhook: walhook init"]),
-        (
-            "alter publication walhook set (publish = 'insert, update')",
-            vec![
-                "publication walhook: alter publication \"walhook\" set (publish = 'insert, update, delete, truncate');",
-            ],
-        ),
-        (
-            "alter publication walhook drop table orders",
-            vec![
-                "table public.orders: alter publication \"walhook\" add table only public.orders;",
-            ],
-        ),
-        (
-            "alter publication walhook set (publish_via_partition_root = false)",
-            vec![
-                "publication walhook: alter publication \"walhook\" set (publish_via_partition_root = true);",
-            ],
-        ),
-        (
-            "alter publication walhook add table walhook.endpoint",
-            vec![
-                "table walhook.endpoint: alter publication \"walhook\" drop table walhook.endpoint;",
-            ],
-        ),
-        (
-            "alter table orders replica identity default",
-            vec!["table public.orders: alter table public.orders replica identity full;"],
-        ),
-        (
-            "alter table parts_1 replica identity default",
-            vec!["table public.parts_1: alter table public.parts_1 replica identity full;"],
-        ),
-        (
-            "alter table events replica identity default",
-            vec![
-                "table public.events: alter table public.events replica identity full; or give it a primary key",
-            ],
-        ),
-        (
-            "alter table parts_1 replica identity nothing",
-            vec![
-                "table public.parts_1: alter table public.parts_1 replica identity full; or give it a primary key",
-            ],
-        ),
-        ("drop schema walhook cascade", vec!["schema walhook: walhook init"]),
-        ("delete from walhook.checkpoint", vec!["checkpoint: walhook init"]),
-        (
-            "update walhook.checkpoint set system_identifier = '1'",
-            vec!["checkpoint: walhook init, if that is how it should be"],
-        ),
-        (
-            "update walhook.checkpoint set confirmed_lsn = '0/1'",
-            vec!["checkpoint: walhook init, if that is how it should be"],
-        ),
-        (
-            "insert into walhook.migration values (99)",
-            vec!["schema walhook: run the newer walhook"],
-        ),
-    ] {
+    for (harm, wanted) in HARMS {
         database.execute(harm).await;
         let report = check::check(&config).await;
-        assert_eq!(errors(&report), wanted, "after {harm}");
+        assert_eq!(errors(&report), [*wanted], "after {harm}");
         assert_eq!((report.exit_code(), refusals(&report)), (1, vec![]), "after {harm}");
-        // What init does not mend, since somebody may have meant it.
-        database
-            .execute(
-                "alter table events replica identity full;
-                 do $$ begin
-                     if to_regclass('walhook.migration') is not null then
-                         delete from walhook.migration where version = 99;
-                     end if;
-                     if exists (select from pg_publication where pubname = 'walhook') then
-                         alter publication walhook set (publish = 'insert, update, delete, truncate');
-                     end if;
-                     if exists (select from pg_publication_tables where schemaname = 'walhook') then
-                         alter publication walhook drop table walhook.endpoint;
-                     end if;
-                 end $$",
-            )
-            .await;
+        database.execute(MEND).await;
         installed(&config).await;
     }
 }

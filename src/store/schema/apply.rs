@@ -50,6 +50,14 @@ pub struct Applied {
     pub left: usize,
 }
 
+/// Somebody held a lock, or did the same at the same moment: a daemon makes partitions too.
+const IN_THE_WAY: [SqlState; 4] = [
+    SqlState::LOCK_NOT_AVAILABLE,
+    SqlState::T_R_DEADLOCK_DETECTED,
+    SqlState::DUPLICATE_TABLE,
+    SqlState::UNIQUE_VIOLATION,
+];
+
 type Say<'a> = &'a mut (dyn FnMut(Line) + Send);
 
 impl Session {
@@ -147,7 +155,7 @@ impl Session {
                 {
                     sql = rebuild;
                 }
-                (Some(code), _) if *code == SqlState::LOCK_NOT_AVAILABLE && tries < LOCK_TRIES => {
+                (Some(code), _) if IN_THE_WAY.contains(code) && tries < LOCK_TRIES => {
                     waiting("somebody uses it; trying again");
                     tokio::time::sleep(LOCK_PAUSE).await;
                 }
