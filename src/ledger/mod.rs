@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::config::LogPayload;
 use crate::config::dsn::Dsn;
-use crate::event::gate::Gate;
+use crate::event::gate::{FULL_BATCH, Gate};
 use crate::event::job::{Entry, Fare, Outcome};
 use crate::lsn::Lsn;
 use crate::store::{Batch, Checkpoint, Session, StoreError, chain};
@@ -24,7 +24,7 @@ use draft::Draft;
 use window::{Former, Window};
 
 /// Rows of one batch. COPY's cost a row no longer falls beyond this.
-const MOST_ROWS: usize = 1_000;
+const MOST_ROWS: usize = FULL_BATCH;
 
 /// Bytes of bodies in one batch: large ones make small batches.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -118,6 +118,7 @@ impl Ledger {
     pub async fn run(mut self) -> Result<(), StoreError> {
         let mut inbox = Vec::with_capacity(MOST_ROWS);
         loop {
+            self.linger().await;
             let wake = self.next_wake();
             let open = tokio::select! {
                 count = self.entries.recv_many(&mut inbox, MOST_ROWS) => count > 0,
@@ -134,6 +135,19 @@ impl Ledger {
             if !open {
                 return Ok(());
             }
+        }
+    }
+
+    /// With a row in the draft and nothing waiting in the channel beyond, lets entries gather:
+    /// being woken for each of them would cost more than writing it.
+    async fn linger(&self) {
+        let Some(since) = self.draft.since else { return };
+        if !self.entries.is_empty() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep_until(Instant::from_std(since) + LINGER) => {}
+            () = self.gate.hurried() => {}
         }
     }
 

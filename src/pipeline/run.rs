@@ -131,11 +131,11 @@ impl Pipeline {
             // A lane that is gone has nothing to drain.
             let _ = lane.sender.send(ToLane::Stop(deadline));
         }
-        let Self { reader, mut stream, mut lanes, mut ledger, .. } = self;
+        let Self { reader, gate, mut stream, mut lanes, mut ledger, .. } = self;
         let confirmed = reader.confirmed.clone();
         let drained = async {
             while lanes.join_next().await.is_some() {}
-            lane::flush(&reader.ledger).await;
+            lane::flush(&reader.ledger, &gate).await;
             // The last sender of entries: the ledger ends when it is gone.
             drop(reader);
             ledger.join_next().await
