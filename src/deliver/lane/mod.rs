@@ -272,9 +272,10 @@ impl Lane {
     /// Parks what waits in memory; what comes after it is parked too. What has its keys already
     /// stays: it is next.
     fn spill(&mut self) {
-        let under_way = &self.jobs_under_way;
+        let (under_way, admitted) = (&self.jobs_under_way, &self.admitted);
         let behind = self.keys.drain(|job| {
-            under_way.iter().flatten().any(|other| other.delivery.id == job.delivery.id)
+            let mut started = under_way.iter().flatten().chain(admitted);
+            started.any(|other| other.delivery.id == job.delivery.id)
         });
         for job in behind.into_iter().rev() {
             self.ready.push_front(job);
