@@ -304,6 +304,9 @@ impl Lane {
             && self.waiting_count() == 0;
         if is_idle {
             self.drain.pause();
+        } else {
+            // Also where nothing can be sent now: a lane that waits for a retry stands still.
+            self.drain.begin(now);
         }
         let is_full = self.share.is_over();
         if self.mode.is_direct() && is_full && !self.drains_soon(now) {
@@ -329,7 +332,6 @@ impl Lane {
             let Ok(permit) = connections.try_acquire_owned() else { return };
             let Some(job) = self.next_job() else { return };
             let Some(place) = self.free_places.pop() else { return };
-            self.drain.begin(now);
             self.pace.started(now);
             self.metrics.in_flight.inc();
             self.jobs_under_way[place] = Some(Arc::clone(&job));
