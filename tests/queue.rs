@@ -422,3 +422,40 @@ async fn where_the_endpoint_orders_a_far_retry_delays_no_neighbour() {
     assert_eq!(stuck.len(), 1, "nothing overtakes the retry");
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn a_receiver_that_hangs_with_large_bodies_delays_no_neighbour() {
+    let database = Pg::shared().database().await;
+    database.execute("create table items (n int primary key, filling text)").await;
+    let latch = Latch::new();
+    let hanging = Hooks::start({
+        let latch = latch.clone();
+        move |_| latch.then_ok()
+    })
+    .await;
+    let neighbour = Hooks::ok().await;
+    let config = "[delivery]\nmemory_budget_mb = 1\n".to_owned()
+        + &endpoint("hanging", &hanging.url("/"), "timeout = \"10m\"\nmax_in_flight = 2")
+        + &endpoint("neighbour", &neighbour.url("/"), "");
+    let site = Site::new(&database, &["public.items"], &config);
+    let daemon = site.up().await;
+    // Each of the first is larger than an endpoint's share.
+    let large = "insert into items select n, repeat('x', 1000000) from generate_series(1, 6) as n";
+    database.execute(large).await;
+    hanging.arrived(2).await;
+    for n in 7..=106 {
+        database.execute(&format!("insert into items values ({n}, '')")).await;
+    }
+    neighbour.arrived(106).await;
+    everything_is_confirmed_with(&database, "insert into items values (-1, '')").await;
+    // So does one that hangs with what was read from the queue.
+    database.becomes_true("select count(*) > 100 from walhook.pending").await;
+    latch.open();
+    let received = hanging.arrived(107).await;
+    let mut all = numbers(&received);
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 107);
+    database.becomes_true("select count(*) = 0 from walhook.pending").await;
+    daemon.stop().await;
+}
