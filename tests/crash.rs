@@ -430,3 +430,23 @@ async fn a_server_that_restarts_is_met_again_without_an_operator() {
         assert_eq!(logged.get::<_, i64>(0), 300);
     }
 }
+
+#[tokio::test]
+async fn a_reader_of_the_log_does_not_keep_the_daemon_from_starting() {
+    let database = items(Pg::shared()).await;
+    let hooks = Hooks::ok().await;
+    let site = Site::new(&database, &["public.items"], &endpoint("crm", &hooks.url("/"), ""));
+    site.init().await;
+    // A partition is missing, and to attach it nobody may be reading the default one.
+    let last: String = database
+        .query_one("select max(relname) from pg_class where relname ~ '^attempt_[0-9]{8}$'", &[])
+        .await;
+    database.execute(&format!("drop table walhook.{last}")).await;
+    let report = database.connect().await;
+    report.client.batch_execute("begin; select count(*) from walhook.webhook_log").await.unwrap();
+    let daemon = site.run().await;
+    database.execute("insert into items (n) values (1)").await;
+    hooks.arrived(1).await;
+    database.becomes_true("select count(*) = 1 from walhook.attempt").await;
+    daemon.stop().await;
+}

@@ -2,6 +2,7 @@ create or replace function walhook.drop_partitions(succeeded interval, failed in
 returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '1s'
 as $$
 declare
     partition text;
@@ -29,5 +30,5 @@ begin
     return dropped;
 end
 $$;
-comment on function walhook.drop_partitions(interval, interval) is 'Drops the log''s partitions older than the first interval, keeping failed deliveries for the second; returns how many. Set lock_timeout first.';
+comment on function walhook.drop_partitions(interval, interval) is 'Drops the log''s partitions older than the first interval, keeping failed deliveries for the second; returns how many. Gives up where a reader of the log is in the way for a second.';
 revoke all on function walhook.drop_partitions(interval, interval) from public;

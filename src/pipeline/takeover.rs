@@ -21,7 +21,7 @@ use crate::event::gate::Gate;
 use crate::ledger::{self, Ledger};
 use crate::replication::{Session, Stream, System};
 use crate::route::{Router, RouterSettings};
-use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession};
+use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession, chain};
 
 /// Requests that all lanes together may have under way.
 const MOST_CONNECTIONS: usize = 512;
@@ -86,7 +86,10 @@ impl Pipeline {
         let confirmed = before.and_then(|slot| slot.confirmed);
         let checkpoint = gap::examine(&session, &setup, checkpoint, (&system, confirmed)).await?;
         session.release_in_flight().await?;
-        session.make_partitions().await?;
+        if let Err(error) = session.make_partitions().await {
+            // Somebody reads the log. It takes rows without them, and the watcher tries again.
+            tracing::warn!(error = %chain(&error), "cannot make partitions of the log just now");
+        }
         let settled = session.settled_beyond(&checkpoint).await?.into_iter().collect();
         let models = models::bind(&session, &setup).await?;
         let tables = models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
@@ -140,6 +143,8 @@ impl Setup {
         let Begun { stream, system, epoch, checkpoint, settled, router, shared } = begun;
         let gate = Arc::new(Gate::default());
         gate.set_slot_held(true);
+        // Taking the slot has written to the database.
+        self.status.writable.send_replace(true);
         let (ledger_sender, entries) = mpsc::unbounded_channel();
         let (confirmed_sender, confirmed) = watch::channel(checkpoint.confirmed);
         let around = Surroundings {
@@ -160,7 +165,9 @@ impl Setup {
             lanes.spawn(Lane::new(parts, inbox, around.clone(), holds, &state).run());
             handles.push(LaneHandle::new(Arc::clone(endpoint), sender, share));
         }
-        let watcher = Watcher::new(&self, Arc::clone(&shared), &handles);
+        // A session of its own: keeping house may take long, and lanes read the queue meanwhile.
+        let watching = Arc::new(SharedSession::new(self.dsn.clone()));
+        let watcher = Watcher::new(&self, watching, &handles);
         let signals =
             ledger::Signals { confirmed: confirmed_sender, writable: self.status.writable.clone() };
         let settings = ledger::Settings {

@@ -83,6 +83,17 @@ impl StoreError {
         }
     }
 
+    /// Trying again may help without anybody doing anything: the session is gone, or the server
+    /// is short of something, or somebody is in the way.
+    pub fn is_transient(&self) -> bool {
+        let is_passing = |code: &SqlState| {
+            // Rollback of a transaction, resources, operator, system; a lock not to be had.
+            let class = &code.code()[..2];
+            matches!(class, "40" | "53" | "57" | "58") || *code == SqlState::LOCK_NOT_AVAILABLE
+        };
+        self.is_disconnected() || self.code().is_some_and(is_passing)
+    }
+
     /// PostgreSQL refused a value, not the statement: another batch may pass.
     pub fn is_about_data(&self) -> bool {
         self.code().is_some_and(|code| {
