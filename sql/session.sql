@@ -3,7 +3,9 @@
 set synchronous_commit = on;
 set search_path = pg_catalog, pg_temp;
 set timezone = 'UTC';
-set idle_in_transaction_session_timeout = '60s';
+-- A daemon that froze in the middle of a batch must not keep another from taking the slot. The
+-- batch is kept and written again.
+set idle_in_transaction_session_timeout = '10s';
 -- Every statement reads a page or a few rows; over a long queue the planner thinks otherwise and
 -- compiles it, for longer than it runs.
 set jit = off;
