@@ -119,6 +119,8 @@ fn advice(error: &RunError) -> Advice {
     match error {
         // As a standby: the other daemon has the slot, and may leave it.
         RunError::Fenced => Advice::Again,
+        // From the checkpoint, which says what is missing or whose database it is.
+        RunError::Takeover(TakeoverError::Moved) => Advice::Again,
         // Not ready, but there to be asked; `walhook init` ends the wait.
         RunError::Takeover(TakeoverError::Gap(_)) => Advice::Again,
         RunError::Takeover(error) if error.is_transient() => Advice::Again,

@@ -7,7 +7,7 @@ mod support;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use support::daemon::{Site, endpoint};
+use support::daemon::{Daemon, Site, endpoint};
 use support::hooks::{Hook, Hooks, Latch, Reply};
 use support::pg::{Database, Pg};
 
@@ -338,6 +338,12 @@ async fn of_two_daemons_one_sends_and_the_other_takes_over_after_kill_9() {
     second.stop().await;
 }
 
+async fn signal(daemon: &Daemon, signal: &str) {
+    let mut shell = tokio::process::Command::new("sh");
+    let arguments = ["-c", "kill -\"$0\" \"$1\"", signal, &daemon.pid().to_string()];
+    assert!(shell.args(arguments).status().await.unwrap().success());
+}
+
 #[tokio::test]
 async fn a_holder_that_was_away_steps_back_when_another_has_the_slot() {
     let database = items(Pg::shared()).await;
@@ -348,15 +354,7 @@ async fn a_holder_that_was_away_steps_back_when_another_has_the_slot() {
     hooks.arrived(1).await;
     let second = site.start();
     second.says("not streaming; trying again").await;
-    let pause = |signal: &'static str| {
-        let pid = first.pid().to_string();
-        async move {
-            let mut shell = tokio::process::Command::new("sh");
-            let sent = shell.args(["-c", "kill -\"$0\" \"$1\"", signal, &pid]).status().await;
-            assert!(sent.unwrap().success());
-        }
-    };
-    pause("STOP").await;
+    signal(&first, "STOP").await;
     database
         .query(
             "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1",
@@ -364,7 +362,7 @@ async fn a_holder_that_was_away_steps_back_when_another_has_the_slot() {
         )
         .await;
     second.says("streaming").await;
-    pause("CONT").await;
+    signal(&first, "CONT").await;
     first.says("not streaming; trying again").await;
     database.execute("insert into items (n) select generate_series(2, 21)").await;
     let hooks = hooks.until(|hooks| first_arrivals(hooks).len() == 21).await;
@@ -448,5 +446,37 @@ async fn a_reader_of_the_log_does_not_keep_the_daemon_from_starting() {
     database.execute("insert into items (n) values (1)").await;
     hooks.arrived(1).await;
     database.becomes_true("select count(*) = 1 from walhook.attempt").await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_slot_that_moved_on_while_replication_was_broken_is_a_gap() {
+    let database = items(Pg::shared()).await;
+    let hooks = Hooks::ok().await;
+    let site = Site::new(&database, &["public.items"], &endpoint("crm", &hooks.url("/"), ""));
+    let daemon = site.up().await;
+    database.execute("insert into items (n) values (1)").await;
+    hooks.arrived(1).await;
+    signal(&daemon, "STOP").await;
+    let name = &database.name;
+    database
+        .execute(&format!(
+            "select pg_terminate_backend(active_pid) from pg_replication_slots \
+             where slot_name = '{name}'; \
+             insert into items (n) values (2)"
+        ))
+        .await;
+    let free =
+        format!("select active_pid is null from pg_replication_slots where slot_name = '{name}'");
+    database.becomes_true(&free).await;
+    database
+        .execute(&format!("select pg_replication_slot_advance('{name}', pg_current_wal_lsn())"))
+        .await;
+    signal(&daemon, "CONT").await;
+    database.becomes_true("select count(*) = 1 from walhook.alert where kind = 'gap'").await;
+    daemon.says_again("streaming", 2).await;
+    database.execute("insert into items (n) values (3)").await;
+    let hooks = hooks.arrived(2).await;
+    assert_eq!(hooks.iter().map(|hook| hook.number("n")).collect::<Vec<_>>(), [1, 3]);
     daemon.stop().await;
 }

@@ -1,6 +1,7 @@
 //! Whether WAL is missing between the checkpoint and where the slot stands. Never silence.
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::setup::{Setup, TakeoverError};
 use crate::config::OnGap;
@@ -37,7 +38,10 @@ pub(super) async fn examine(
         }
         OnGap::Continue => {
             let watermark = Position { commit: Lsn(resume.0.saturating_sub(1)), ordinal: u64::MAX };
-            Ok(Checkpoint { timeline, confirmed: resume, watermark, ..checkpoint })
+            // What is read again was sent in part: ids tell, wherever they stand in the log.
+            let is_again = resume < checkpoint.confirmed;
+            let replay_floor = if is_again { Uuid::nil() } else { checkpoint.replay_floor };
+            Ok(Checkpoint { timeline, confirmed: resume, watermark, replay_floor, ..checkpoint })
         }
     }
 }
@@ -105,6 +109,15 @@ fn find(checkpoint: &Checkpoint, system: &System, slot: Option<Lsn>) -> Option<(
         );
         return Some((text, slot));
     }
+    if system.timeline != checkpoint.timeline && slot < settled {
+        let text = format!(
+            "changes were settled up to {settled} on timeline {}, and the server is on timeline {} \
+             now: it was promoted or restored; what follows {slot} is read again, and what was \
+             committed on the lost history may have been sent",
+            checkpoint.timeline, system.timeline
+        );
+        return Some((text, slot));
+    }
     None
 }
 
@@ -113,15 +126,19 @@ mod tests {
     use super::*;
 
     fn found(settled: u64, slot: u64, wal: u64) -> Option<Lsn> {
+        found_on(1, settled, slot, wal)
+    }
+
+    fn found_on(timeline: u32, settled: u64, slot: u64, wal: u64) -> Option<Lsn> {
         let checkpoint = Checkpoint {
             flush: 1,
             system_identifier: 1,
             timeline: 1,
             watermark: Position::default(),
             confirmed: Lsn(settled),
-            replay_floor: uuid::Uuid::nil(),
+            replay_floor: Uuid::max(),
         };
-        let system = System { wal_position: Lsn(wal), ..System::default() };
+        let system = System { wal_position: Lsn(wal), timeline, ..System::default() };
         find(&checkpoint, &system, Some(Lsn(slot))).map(|(_, resume)| resume)
     }
 
@@ -139,5 +156,11 @@ mod tests {
     #[test]
     fn wal_that_ends_before_the_checkpoint_is_a_gap() {
         assert_eq!(found(10, 5, 9), Some(Lsn(5)));
+    }
+
+    #[test]
+    fn another_timeline_is_a_gap_where_something_is_read_again() {
+        assert_eq!(found_on(2, 10, 5, 20), Some(Lsn(5)), "it may be other changes now");
+        assert_eq!(found_on(2, 10, 10, 20), None);
     }
 }

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::setup::{Epoch, Setup, TakeoverError};
+use super::setup::{Epoch, Left, Setup, TakeoverError};
 use super::{ReadError, Reader};
 use crate::deliver::lane::{self, ToLane};
 use crate::event::gate::Gate;
-use crate::replication::Stream;
+use crate::replication::{Stream, System};
 use crate::shutdown::Shutdown;
 use crate::store::{StoreError, chain, reconnect_backoff};
 
@@ -19,6 +19,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// The holder of the slot: reader, lanes and ledger together. Dropping it drops its tasks.
 pub struct Pipeline {
     pub(super) setup: Setup,
+    /// The server when the slot was taken.
+    pub(super) system: System,
     pub(super) reader: Reader,
     pub(super) stream: Stream,
     pub(super) epoch: Epoch,
@@ -98,17 +100,23 @@ impl Pipeline {
     async fn reacquire(&mut self, shutdown: &mut Shutdown) -> Result<bool, RunError> {
         let mut backoff = reconnect_backoff();
         loop {
+            let left = Left {
+                system_identifier: self.system.system_identifier,
+                timeline: self.system.timeline,
+                confirmed: *self.reader.confirmed.borrow(),
+            };
             let acquired = tokio::select! {
-                acquired = self.setup.acquire(&self.epoch) => acquired,
+                acquired = self.setup.acquire(&self.epoch, Some(left)) => acquired,
                 ended = self.ledger.join_next() => return Err(ledger_ended(ended)),
                 () = shutdown.stopped() => return Ok(false),
             };
             match acquired {
-                Ok((stream, _, taken)) => {
-                    self.stream = stream;
+                Ok(taken) => {
+                    self.stream = taken.stream;
                     tracing::info!("replication streams again");
                     return if taken.is_ours_still { Ok(true) } else { Err(RunError::Fenced) };
                 }
+                Err(TakeoverError::Store(StoreError::Fenced)) => return Err(RunError::Fenced),
                 Err(error) if error.is_transient() => {
                     let delay = backoff.next().unwrap_or(Duration::from_secs(5));
                     tracing::warn!(error = %chain(&error), ?delay, "cannot reconnect yet");

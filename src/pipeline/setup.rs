@@ -10,8 +10,9 @@ use crate::config::{LogPayload, OnGap, TableName};
 use crate::deliver::client::ClientError;
 use crate::deliver::network::Network;
 use crate::endpoint::Endpoint;
+use crate::lsn::Lsn;
 use crate::metrics::Metrics;
-use crate::replication::ReplicationError;
+use crate::replication::{ReplicationError, System};
 use crate::route::{BoundModel, RouterError, RouterSettings};
 use crate::store::StoreError;
 use crate::store::catalog::CatalogError;
@@ -71,6 +72,25 @@ impl Default for Status {
     }
 }
 
+/// Server and slot as a holder left them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Left {
+    pub(super) system_identifier: u64,
+    pub(super) timeline: u32,
+    /// What was settled, and may have been reported.
+    pub(super) confirmed: Lsn,
+}
+
+impl Left {
+    /// Whether the same process may go on: otherwise the checkpoint has to be looked at first.
+    pub(super) fn is_still(&self, system: &System, slot: Option<Lsn>) -> bool {
+        self.system_identifier == system.system_identifier
+            && self.timeline == system.timeline
+            && self.confirmed <= system.wal_position
+            && slot.is_some_and(|slot| slot <= self.confirmed)
+    }
+}
+
 /// Why the slot could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum TakeoverError {
@@ -100,6 +120,9 @@ pub enum TakeoverError {
         /// System identifier now.
         now: u64,
     },
+    /// While replication was broken the slot moved on without us, or the server became another.
+    #[error("the slot or the server is not what it was before replication broke")]
+    Moved,
     /// WAL is missing and `on_gap` says stop.
     #[error("WAL is missing ({0}) and [delivery] on_gap is \"stop\": run `walhook init` to go on")]
     Gap(String),

@@ -10,7 +10,7 @@ use super::Reader;
 use super::lanes::{LaneHandle, Lanes};
 use super::replay::Replay;
 use super::run::Pipeline;
-use super::setup::{Epoch, Setup, TakeoverError};
+use super::setup::{Epoch, Left, Setup, TakeoverError};
 use super::watcher::Watcher;
 use super::{gap, models};
 use crate::capture::Capture;
@@ -19,6 +19,7 @@ use crate::deliver::lane::{self, Lane, Surroundings};
 use crate::event::budget::Share;
 use crate::event::gate::Gate;
 use crate::ledger::{self, Ledger};
+use crate::lsn::Lsn;
 use crate::replication::{Session, Stream, System};
 use crate::route::{Router, RouterSettings};
 use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession, chain};
@@ -31,32 +32,47 @@ const MOST_CONNECTIONS: usize = 512;
 const SMALLEST_SHARE: usize = 64 * 1024;
 
 impl Setup {
-    /// Starts streaming and takes the slot; returns the former epoch of this process beside the
-    /// stream. Streaming first: only the slot's holder may change the epoch.
+    /// Starts streaming and takes the slot. Streaming first: only the slot's holder may change
+    /// the epoch. Whoever held it before says what he `left`; if the server or the slot is not
+    /// that any more, nothing is taken.
     pub(super) async fn acquire(
         &self,
         epoch: &RwLock<i64>,
-    ) -> Result<(Stream, System, Taken), TakeoverError> {
-        let mut session = Session::connect(&self.dsn).await?;
-        let system = session.identify_system().await?;
-        let started = session.start(&self.slot, &self.publication, crate::lsn::Lsn(0)).await;
+        left: Option<Left>,
+    ) -> Result<Taken, TakeoverError> {
         let session = store::Session::connect(&self.dsn).await?;
+        // Asked before streaming: feedback may move it.
+        let slot = session.slot_state(&self.slot).await?.and_then(|slot| slot.confirmed);
+        let mut replication = Session::connect(&self.dsn).await?;
+        let system = replication.identify_system().await?;
+        let started = replication.start(&self.slot, &self.publication, Lsn(0)).await;
         let stream = match started {
             Ok(stream) => stream,
             Err(error) => {
                 gap::report_lost(&session, self, &error).await?;
+                if left.is_some() {
+                    // Whoever streams from it may have taken it.
+                    session.assert_owner(&self.slot, *epoch.read().await).await?;
+                }
                 return Err(error.into());
             }
         };
+        if left.is_some_and(|left| !left.is_still(&system, slot)) {
+            return Err(TakeoverError::Moved);
+        }
         let mut epoch = epoch.write().await;
         let former = *epoch;
         *epoch = session.take_slot(&self.slot, &host_name()).await?;
-        Ok((stream, system, Taken { is_ours_still: *epoch == former + 1 }))
+        Ok(Taken { stream, system, slot, is_ours_still: *epoch == former + 1 })
     }
 }
 
-/// What taking the slot tells of others.
+/// What taking the slot has brought.
 pub(super) struct Taken {
+    pub(super) stream: Stream,
+    pub(super) system: System,
+    /// Where the slot stood.
+    pub(super) slot: Option<Lsn>,
     /// Nobody else had the slot since this process had it.
     pub(super) is_ours_still: bool,
 }
@@ -70,11 +86,10 @@ impl Pipeline {
     pub async fn take_over(setup: Setup) -> Result<Self, TakeoverError> {
         let shared = Arc::new(SharedSession::new(setup.dsn.clone()));
         let session = shared.get().await?;
-        let before = session.slot_state(&setup.slot).await?;
         let checkpoint = session.latest_checkpoint(&setup.slot).await?;
         checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: setup.slot.clone() })?;
         let epoch = Epoch::default();
-        let (stream, system, _) = setup.acquire(&epoch).await?;
+        let Taken { stream, system, slot, .. } = setup.acquire(&epoch, None).await?;
         // Asked again: the former holder may have gone on until the slot was ours.
         let checkpoint = session.latest_checkpoint(&setup.slot).await?;
         let checkpoint =
@@ -83,8 +98,7 @@ impl Pipeline {
             let (then, now) = (checkpoint.system_identifier, system.system_identifier);
             return Err(TakeoverError::OtherCluster { then, now });
         }
-        let confirmed = before.and_then(|slot| slot.confirmed);
-        let checkpoint = gap::examine(&session, &setup, checkpoint, (&system, confirmed)).await?;
+        let checkpoint = gap::examine(&session, &setup, checkpoint, (&system, slot)).await?;
         session.release_in_flight().await?;
         if let Err(error) = session.make_partitions().await {
             // Somebody reads the log. It takes rows without them, and the watcher tries again.
@@ -103,7 +117,7 @@ impl Pipeline {
     }
 }
 
-/// What taking the slot has brought.
+/// What a pipeline begins with.
 struct Begun {
     stream: Stream,
     system: System,
@@ -201,6 +215,7 @@ impl Setup {
         ledger_task.spawn(ledger.run());
         Ok(Pipeline {
             setup: self,
+            system,
             reader,
             stream,
             epoch,
