@@ -78,9 +78,10 @@ impl Mode {
             cursor = before(first.delivery.event.position);
         }
         let receipt = match self {
-            Self::Closing { arrivals, .. } => {
+            // What was parked before may not be committed yet: an empty page means nothing then.
+            Self::Closing { arrivals, parked, .. } => {
                 fresh.extend(arrivals.drain(..));
-                None
+                parked.upgrade()
             }
             Self::Spilled { receipt, .. } => receipt.take(),
             Self::Direct { .. } => None,
@@ -174,5 +175,25 @@ fn before(position: Position) -> Option<Position> {
             .0
             .checked_sub(1)
             .map(|commit| Position { commit: crate::lsn::Lsn(commit), ordinal: u64::MAX }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_that_spills_anew_still_waits_for_what_it_parked_before() {
+        let parked_all = Arc::new(Notify::new());
+        let mut mode = Mode::at_start(true);
+        let on_its_way = mode.receipt(&parked_all).unwrap();
+        assert!(mode.take_page(&[]).is_empty() && mode.is_closing());
+        mode.spill(&mut VecDeque::new());
+        assert!(mode.take_page(&[]).is_empty() && mode.is_closing());
+        assert_eq!(mode.wants_page(0, Instant::now()), None, "it is not committed yet");
+        drop(on_its_way);
+        assert_eq!(mode.wants_page(0, Instant::now()), Some(None));
+        mode.take_page(&[]);
+        assert!(mode.is_direct());
     }
 }
