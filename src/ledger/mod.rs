@@ -308,7 +308,12 @@ impl Ledger {
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         let mut backoff = crate::store::reconnect_backoff();
         loop {
-            let error = match self.try_commit(batch).await {
+            let written = match self.try_commit(batch).await {
+                // The former session was gone before it said so, and its commit came through.
+                Err(error) if error.is_about_data() && self.is_written(batch).await => Ok(()),
+                other => other,
+            };
+            let error = match written {
                 Ok(()) => {
                     self.writable.send_if_modified(|writable| !std::mem::replace(writable, true));
                     return Ok(());
@@ -326,6 +331,13 @@ impl Ledger {
             }
             tokio::time::sleep(delay).await;
         }
+    }
+
+    /// Whether the batch's own checkpoint is the newest.
+    async fn is_written(&self, batch: &Batch<'_>) -> bool {
+        let Some(session) = &self.session else { return false };
+        let newest = session.latest_checkpoint(&self.settings.slot).await;
+        newest.is_ok_and(|newest| newest.is_some() && newest.as_ref() == batch.checkpoint)
     }
 
     async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
