@@ -481,3 +481,41 @@ async fn an_endpoint_that_fails_now_and_then_can_be_paused_and_resumed() {
     daemon.says_again("endpoint changed state", 2).await;
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn what_waits_for_an_endpoint_goes_on_waiting_while_the_configuration_disables_it() {
+    let database = items().await;
+    let latch = Latch::new();
+    let hooks = Hooks::start({
+        let latch = latch.clone();
+        move |_| if latch.is_open() { Reply::Status(200) } else { Reply::Status(503) }
+    })
+    .await;
+    let neighbour = Hooks::ok().await;
+    let config = |enabled: &str| {
+        let retry = "retry = { schedule = [\"1s\", \"1s\"], jitter = 0.0 }\n".to_owned();
+        endpoint("crm", &hooks.url("/"), &(retry + enabled))
+            + &endpoint("neighbour", &neighbour.url("/"), "")
+    };
+    let site = Site::new(&database, &["public.items"], &config(""));
+    let daemon = site.up().await;
+    database.execute("insert into items (n) values (1)").await;
+    database.becomes_true("select count(*) = 1 from walhook.pending where state = 'retry'").await;
+    daemon.stop().await;
+    latch.open();
+    site.configure(&config("enabled = false"));
+    let daemon = site.run().await;
+    database.execute("insert into items (n) values (2)").await;
+    neighbour.arrived(2).await;
+    database.becomes_true("select next_at < now() - interval '300 ms' from walhook.pending").await;
+    daemon.stop().await;
+    assert!(hooks.all().iter().all(|hook| hook.attempt() == 1), "it is out of service");
+    site.configure(&config(""));
+    let daemon = site.run().await;
+    database.execute("insert into items (n) values (3)").await;
+    let received = hooks.until(|h| h.iter().any(|h| h.number("n") == 3)).await;
+    let last: Vec<_> = received.iter().filter(|h| h.attempt() > 1).map(|h| h.number("n")).collect();
+    assert_eq!(last, [1]);
+    assert!(received.iter().all(|hook| hook.number("n") != 2), "nothing is made meanwhile");
+    daemon.stop().await;
+}

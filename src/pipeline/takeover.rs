@@ -24,7 +24,7 @@ use crate::replication::{Session, Stream, System};
 use crate::route::{Router, RouterSettings};
 use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession, chain};
 
-/// Requests that all lanes together may have under way.
+/// Requests that all lanes together may have under way, beyond one each.
 const MOST_CONNECTIONS: usize = 512;
 
 /// The smallest share of the memory budget: a lane must hold a few deliveries to keep its

@@ -11,7 +11,7 @@ use super::{Lane, RECONSIDER};
 use crate::event::budget::footprint;
 use crate::event::job::Job;
 use crate::lsn::Position;
-use crate::store::{BlockedRun, Bound, Health, QueuedDelivery, StoreError};
+use crate::store::{BlockedRun, Bound, QueuedDelivery, StoreError};
 
 /// Rows of one page.
 const PAGE_ROWS: i64 = 500;
@@ -66,7 +66,7 @@ impl Lane {
             self.fetch = Some(self.fetch_run(run));
         } else if let Some(cursor) = self.mode.wants_page(self.waiting_count(), now) {
             // After the endpoint was out of service, rows before the cursor may be ready again.
-            let cursor = if std::mem::take(&mut self.rewind) { None } else { cursor };
+            let cursor = cursor.filter(|_| !self.rewind);
             self.fetch = Some(self.fetch_page(cursor));
         }
     }
@@ -78,7 +78,7 @@ impl Lane {
     pub(super) fn may_fetch(&self, now: Instant) -> bool {
         self.fetch.is_none()
             && self.fetch_again.is_none_or(|at| at <= now)
-            && self.health == Health::Active
+            && self.is_in_service()
             && self.stop.is_none()
             && self.around.gate.is_slot_held()
             && self.fitness.rest(now).is_none()
@@ -99,6 +99,7 @@ impl Lane {
         match fetched {
             Fetched::Page(Ok(_)) if is_page_stale => {}
             Fetched::Page(Ok(page)) => {
+                self.rewind = false;
                 let jobs: Vec<_> = page.into_iter().map(|row| self.queued(row)).collect();
                 self.ready.extend(jobs.iter().cloned());
                 let last = jobs.last().map(|job| job.delivery.event.position);

@@ -64,7 +64,7 @@ pub struct Surroundings {
     pub gate: Arc<Gate>,
     /// The queue, for reading.
     pub store: Arc<SharedSession>,
-    /// Requests that all lanes together may have under way.
+    /// Requests that all lanes together may have under way, beyond one each.
     pub connections: Arc<Semaphore>,
 }
 
@@ -151,6 +151,8 @@ impl Lane {
         let fitness = Fitness::new(loaded.consecutive_failures, loaded.failing_since, &endpoint);
         let pace = Pace::new(endpoint.rate_limit_per_second);
         let keys = Keys::new(endpoint.ordering, loaded.stuck_keys.iter().copied());
+        // A former lane may have been dropped with requests under way.
+        metrics.in_flight.set(0);
         Self {
             endpoint,
             client,
@@ -341,9 +343,13 @@ impl Lane {
 
     fn start_attempts(&mut self, now: Instant) {
         while self.may_start(now) {
-            // Held until the attempt is over: all lanes together open a bounded number.
+            // Held until the attempt is over: all lanes together open a bounded number. One is
+            // every lane's own, however many hang elsewhere.
             let connections = Arc::clone(&self.around.connections);
-            let Ok(permit) = connections.try_acquire_owned() else { return };
+            let permit = connections.try_acquire_owned().ok();
+            if permit.is_none() && !self.under_way.is_empty() {
+                return;
+            }
             let Some(job) = self.next_job() else { return };
             let Some(place) = self.free_places.pop() else { return };
             self.pace.started(now);
@@ -360,8 +366,14 @@ impl Lane {
         }
     }
 
+    /// Whether deliveries may go out, as far as operators are concerned: in SQL, and in the
+    /// configuration, where what waits from before `enabled = false` goes on waiting.
+    fn is_in_service(&self) -> bool {
+        self.health == Health::Active && self.endpoint.enabled
+    }
+
     fn may_start(&self, now: Instant) -> bool {
-        self.health == Health::Active
+        self.is_in_service()
             && self.stop.is_none()
             && self.under_way.len() < self.fitness.allowance()
             && self.fitness.rest(now).is_none()
@@ -425,15 +437,12 @@ impl Lane {
         let pace = self.pace.wait(now).map(|wait| now + wait);
         let is_full = self.share.is_over() || self.read_back.is_over();
         let full = is_full.then(|| now + RECONSIDER);
-        // Only for want of a connection: all other reasons have a time of their own.
-        let starved = !self.ready.is_empty() && self.under_way.is_empty();
-        let starved = starved.then(|| now + RECONSIDER);
         let fetches = self.may_fetch(now);
         let due = self.next_due.filter(|_| fetches && self.wants_due());
         let page = self.mode.retry_page_at().filter(|at| fetches && *at > now);
         let again = self.fetch_again.filter(|at| *at > now);
         let held = self.held_keys.1.filter(|_| fetches);
-        [rest, pace, full, starved, due, page, again, held, self.stop]
+        [rest, pace, full, due, page, again, held, self.stop]
             .into_iter()
             .flatten()
             .fold(idle, Instant::min)
