@@ -30,6 +30,7 @@ use tokio::sync::{mpsc, watch};
 use crate::capture::{Capture, CaptureError, Captured};
 use crate::change::Change;
 use crate::decode::{DecodeError, decode};
+use crate::event::budget::{Share, footprint};
 use crate::event::job::{Entry, Passage};
 use crate::lsn::{Lsn, Position};
 use crate::replication::{Frame, ReplicationError, Stream};
@@ -42,6 +43,9 @@ use replay::Replay;
 
 /// Bytes of WAL handled between two looks at whether the lanes have room.
 const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Passages that may wait for the ledger.
+const UNHEARD_BYTES: usize = 8 * 1024 * 1024;
 
 /// Why reading stopped.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +78,9 @@ pub struct Reader {
     replay: Replay,
     catalog: Arc<SharedSession>,
     ledger: mpsc::UnboundedSender<Entry>,
+    /// Memory of passages that the ledger has not heard of: with nothing to deliver no lane is
+    /// full, however long the log cannot be written.
+    unheard: Arc<Share>,
     confirmed: watch::Receiver<Lsn>,
     passages: Vec<Passage>,
     routed: Vec<Routed>,
@@ -100,7 +107,7 @@ impl Reader {
                 () = shutdown.stopped() => return Ok(()),
             }
             self.hand_over()?;
-            while let Some(room) = self.lanes.room() {
+            while let Some(room) = self.room() {
                 tokio::select! {
                     () = room => {}
                     error = stream.idle() => return Err(error.into()),
@@ -112,6 +119,13 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// A wait for room, if a lane has more than its share, or the ledger.
+    fn room(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let full = Some(&self.unheard).filter(|share| share.is_over());
+        let share = Arc::clone(full.or_else(|| self.lanes.full())?);
+        Some(async move { share.room().await })
     }
 
     /// Handles `frame` and what else is in memory already, up to a chunk: wake-ups of lanes and
@@ -193,7 +207,9 @@ impl Reader {
     /// The ledger first: it must know of a delivery before it hears of its outcome.
     fn hand_over(&mut self) -> Result<(), ReadError> {
         if !self.passages.is_empty() {
-            let passed = Entry::Passed(std::mem::take(&mut self.passages));
+            let bytes = self.passages.len() * size_of::<Passage>();
+            let charge = self.unheard.take(footprint(bytes));
+            let passed = Entry::Passed(std::mem::take(&mut self.passages), charge);
             self.ledger.send(passed).map_err(|_| ReadError::LedgerEnded)?;
         }
         for entry in self.lanes.take_entries() {

@@ -84,8 +84,9 @@ pub struct Parked {
 /// What the ledger is told. One queue from everybody keeps causes before effects.
 #[derive(Debug)]
 pub enum Entry {
-    /// Positions that the reader has passed, in stream order.
-    Passed(Vec<Passage>),
+    /// Positions that the reader has passed, in stream order, and the memory they take until
+    /// the ledger has taken them up.
+    Passed(Vec<Passage>, Charge),
     /// An attempt was made.
     Attempted(Outcome),
     /// A delivery goes to the queue without an attempt.

@@ -153,7 +153,7 @@ impl Ledger {
 
     fn take(&mut self, entry: Entry, now: Instant) {
         match entry {
-            Entry::Passed(passages) => {
+            Entry::Passed(passages, _) => {
                 for passage in passages {
                     self.window.pass(passage, now.into_std());
                 }

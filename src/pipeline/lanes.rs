@@ -142,11 +142,9 @@ impl Lanes {
         }
     }
 
-    /// A wait for room, if a lane has more than its share.
-    pub(super) fn room(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let share = self.lanes.iter().map(|lane| &lane.share).find(|share| share.is_over())?;
-        let share = Arc::clone(share);
-        Some(async move { share.room().await })
+    /// A lane's share that is over its limit.
+    pub(super) fn full(&self) -> Option<&Arc<Share>> {
+        self.lanes.iter().map(|lane| &lane.share).find(|share| share.is_over())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &LaneHandle> {

@@ -205,6 +205,7 @@ impl Setup {
             replay,
             catalog: shared,
             ledger: ledger_sender,
+            unheard: Share::new(super::UNHEARD_BYTES),
             confirmed,
             passages: Vec::new(),
             routed: Vec::new(),
