@@ -519,3 +519,33 @@ async fn what_waits_for_an_endpoint_goes_on_waiting_while_the_configuration_disa
     assert!(received.iter().all(|hook| hook.number("n") != 2), "nothing is made meanwhile");
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn an_operator_who_leaves_a_change_of_an_endpoint_open_holds_up_nobody() {
+    let database = items().await;
+    let moody = Hooks::start(|hook| match (hook.number("n"), hook.attempt()) {
+        (1, 1) => Reply::Status(503),
+        _ => Reply::Status(200),
+    })
+    .await;
+    let neighbour = Hooks::ok().await;
+    let retry = "retry = { schedule = [\"100ms\"], jitter = 0.0 }\nfailure_rest = [\"10ms\"]";
+    let config =
+        endpoint("moody", &moody.url("/"), retry) + &endpoint("neighbour", &neighbour.url("/"), "");
+    let site = Site::new(&database, &["public.items"], &config);
+    let daemon = site.up().await;
+    let operator = database.connect().await;
+    let change = "begin; update walhook.endpoint set name = name where name = 'moody'";
+    operator.client.batch_execute(change).await.unwrap();
+    database.execute("insert into items (n) select generate_series(1, 10)").await;
+    database
+        .becomes_true("select count(*) = 20 from walhook.webhook_log where status = 'success'")
+        .await;
+    let version = "select fare_version from walhook.endpoint where name = 'moody'";
+    assert_eq!(database.query_one::<i64>(version, &[]).await, 0);
+    operator.client.batch_execute("commit").await.unwrap();
+    database
+        .becomes_true("select fare_version > 0 from walhook.endpoint where name = 'moody'")
+        .await;
+    daemon.stop().await;
+}

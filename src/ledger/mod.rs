@@ -275,9 +275,13 @@ impl Ledger {
                 checkpoint: Some(&checkpoint),
             };
             match self.commit(&batch).await {
-                Ok(()) => {
+                Ok(unwritten) => {
                     self.checkpoint = checkpoint;
                     refusal = None;
+                    for place in unwritten {
+                        self.draft.fare(fares[place].clone());
+                        self.draft.touch(std::time::Instant::now());
+                    }
                 }
                 Err(error) if error.is_about_data() && outcomes.len() > 1 => {
                     let (first, second) = outcomes.split_at(outcomes.len() / 2);
@@ -304,19 +308,22 @@ impl Ledger {
         Ok(())
     }
 
-    /// One transaction, tried until PostgreSQL takes it or refuses its data.
-    async fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
+    /// One transaction, tried until PostgreSQL takes it or refuses its data; returns the places of
+    /// fares that are to be written later.
+    async fn commit(&mut self, batch: &Batch<'_>) -> Result<Vec<usize>, StoreError> {
         let mut backoff = crate::store::reconnect_backoff();
         loop {
             let written = match self.try_commit(batch).await {
                 // The former session was gone before it said so, and its commit came through.
-                Err(error) if error.is_about_data() && self.is_written(batch).await => Ok(()),
+                Err(error) if error.is_about_data() && self.is_written(batch).await => {
+                    Ok(Vec::new())
+                }
                 other => other,
             };
             let error = match written {
-                Ok(()) => {
+                Ok(unwritten) => {
                     self.writable.send_if_modified(|writable| !std::mem::replace(writable, true));
-                    return Ok(());
+                    return Ok(unwritten);
                 }
                 Err(error) if error.is_about_data() => return Err(error),
                 Err(StoreError::Fenced) => return Err(StoreError::Fenced),
@@ -340,7 +347,7 @@ impl Ledger {
         newest.is_ok_and(|newest| newest.is_some() && newest.as_ref() == batch.checkpoint)
     }
 
-    async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
+    async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<Vec<usize>, StoreError> {
         // Held to the end of the transaction: the epoch must not change under it.
         let epoch = Arc::clone(&self.epoch).read_owned().await;
         let slot = &self.settings.slot;
@@ -355,7 +362,7 @@ impl Ledger {
                 session.assert_owner(slot, *epoch).await?;
                 let flush = batch.checkpoint.map(|checkpoint| checkpoint.flush);
                 if newest.map(|checkpoint| checkpoint.flush) >= flush && flush.is_some() {
-                    return Ok(());
+                    return Ok(Vec::new());
                 }
                 session
             }

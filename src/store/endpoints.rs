@@ -146,17 +146,19 @@ impl Session {
         Ok(rows.iter().map(|row| (EndpointId(row.get(0)), row.get(1))).collect())
     }
 
-    pub(super) async fn write_fare(&self, fare: &Fare) -> Result<(), StoreError> {
+    /// Whether it could be written: somebody may be changing the endpoint's row.
+    pub(super) async fn write_fare(&self, fare: &Fare) -> Result<bool, StoreError> {
         let reason = fare.disabled.map(|reason| reason.as_str());
         let failures = i32::try_from(fare.consecutive_failures).unwrap_or(i32::MAX);
         let since = fare.failing_since.map(Micros);
-        self.rows(
-            "write how an endpoint fares",
-            sql::endpoint_state,
-            &[&fare.endpoint.0, &reason.is_some(), &reason, &failures, &since, &fare.version],
-        )
-        .await?;
-        Ok(())
+        let row = self
+            .one(
+                "write how an endpoint fares",
+                sql::endpoint_state,
+                &[&fare.endpoint.0, &reason.is_some(), &reason, &failures, &since, &fare.version],
+            )
+            .await?;
+        Ok(row.get(0))
     }
 
     /// Raises an alert.

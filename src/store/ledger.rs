@@ -81,7 +81,8 @@ pub struct Rescheduled {
 }
 
 impl Session {
-    /// Writes `batch` in one transaction, as the holder of `slot` by `epoch`.
+    /// Writes `batch` in one transaction, as the holder of `slot` by `epoch`; returns the places
+    /// of fares that could not be written, because somebody is changing the endpoint's row.
     ///
     /// # Errors
     ///
@@ -93,10 +94,13 @@ impl Session {
         epoch: i64,
         batch: &Batch<'_>,
         buffer: &mut BytesMut,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<usize>, StoreError> {
         let written = self.write(slot, epoch, batch, buffer).await;
         match written {
-            Ok(()) => self.command("commit a batch of the log", "commit").await,
+            Ok(unwritten) => {
+                self.command("commit a batch of the log", "commit").await?;
+                Ok(unwritten)
+            }
             Err(error) => {
                 // A broken session has nothing to roll back.
                 let _ = self.command("roll back", "rollback").await;
@@ -111,7 +115,7 @@ impl Session {
         epoch: i64,
         batch: &Batch<'_>,
         buffer: &mut BytesMut,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<usize>, StoreError> {
         self.command("begin a batch of the log", "begin").await?;
         self.assert_owner(slot, epoch).await?;
         if !batch.outcomes.is_empty() {
@@ -127,8 +131,11 @@ impl Session {
             let (ids, versions): (Vec<Uuid>, Vec<i32>) = batch.settled.iter().copied().unzip();
             self.rows("settle deliveries", sql::settle, &[&ids, &versions]).await?;
         }
-        for fare in batch.fares {
-            self.write_fare(fare).await?;
+        let mut unwritten = Vec::new();
+        for (place, fare) in batch.fares.iter().enumerate() {
+            if !self.write_fare(fare).await? {
+                unwritten.push(place);
+            }
         }
         for alert in batch.alerts {
             self.raise_alert(alert).await?;
@@ -136,7 +143,7 @@ impl Session {
         if let Some(checkpoint) = batch.checkpoint {
             self.insert_checkpoint(slot, checkpoint).await?;
         }
-        Ok(())
+        Ok(unwritten)
     }
 
     async fn copy(&self, batch: &Batch<'_>, buffer: &mut BytesMut) -> Result<(), StoreError> {
