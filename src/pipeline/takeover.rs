@@ -10,7 +10,7 @@ use super::Reader;
 use super::lanes::{LaneHandle, Lanes};
 use super::replay::Replay;
 use super::run::Pipeline;
-use super::setup::{Epoch, Setup, TakeoverError};
+use super::setup::{Epoch, NEVER_HELD, Setup, TakeoverError};
 use super::watcher::Watcher;
 use super::{gap, models};
 use crate::capture::Capture;
@@ -49,9 +49,14 @@ impl Setup {
             }
         };
         let mut epoch = epoch.write().await;
-        let former = *epoch;
-        *epoch = session.take_slot(&self.slot, &host_name()).await?;
-        Ok((stream, system, Taken { is_ours_still: *epoch == former + 1 }))
+        let taken = session.take_slot(&self.slot, &host_name()).await?;
+        let is_ours_still = taken == *epoch + 1;
+        // Nothing that this process has in memory may be written by an epoch that came after
+        // somebody else's: then the former one stays, and the ledger is fenced.
+        if is_ours_still || *epoch == NEVER_HELD {
+            *epoch = taken;
+        }
+        Ok((stream, system, Taken { is_ours_still }))
     }
 }
 
