@@ -97,7 +97,7 @@ impl Pipeline {
         let tables = models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
         let models = models.into_iter().map(|(_, model)| model).collect();
         let system_identifier = system.system_identifier;
-        let routing = RouterSettings { system_identifier, ..setup.routing };
+        let routing = RouterSettings { system_identifier, ..setup.routing.clone() };
         let mut router = Router::new(routing, models, setup.endpoints.clone())?;
         models::release_mended(&session, &setup, (&mut router, tables)).await?;
         let loaded = setup.load_endpoints(&session).await?;
