@@ -35,6 +35,10 @@ const LINGER: Duration = Duration::from_millis(50);
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 const IDLE_BYTES: u64 = 64 * 1024;
 
+/// While this process takes the slot anew, the database knows of its new epoch before the ledger
+/// does; a refusal that lasts longer than this comes from another daemon's.
+const RETAKING: Duration = Duration::from_secs(2);
+
 /// Checkpoints kept for whoever looks.
 const CHECKPOINTS_KEPT: i64 = 100;
 
@@ -292,14 +296,26 @@ impl Ledger {
     /// One transaction, tried until PostgreSQL takes it or refuses its data.
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         let mut backoff = crate::store::reconnect_backoff();
+        let mut fenced_since = None;
         loop {
-            let error = match self.try_commit(batch).await {
+            let epoch = self.epoch.load(Ordering::Acquire);
+            let error = match self.try_commit(epoch, batch).await {
                 Ok(()) => {
                     self.writable.send_if_modified(|writable| !std::mem::replace(writable, true));
                     return Ok(());
                 }
                 Err(error) if error.is_about_data() => return Err(error),
-                Err(StoreError::Fenced) => return Err(StoreError::Fenced),
+                Err(StoreError::Fenced) => {
+                    let since = *fenced_since.get_or_insert_with(Instant::now);
+                    // The gate first: once it is open again the new epoch is known.
+                    let is_retaking =
+                        !self.gate.is_slot_held() || self.epoch.load(Ordering::Acquire) != epoch;
+                    if !is_retaking || since.elapsed() >= RETAKING {
+                        return Err(StoreError::Fenced);
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    continue;
+                }
                 Err(error) => error,
             };
             // Also for a full disk: the batch is kept, and lanes stop by themselves.
@@ -313,8 +329,7 @@ impl Ledger {
         }
     }
 
-    async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
-        let epoch = self.epoch.load(Ordering::Acquire);
+    async fn try_commit(&mut self, epoch: i64, batch: &Batch<'_>) -> Result<(), StoreError> {
         let slot = &self.settings.slot;
         let session = match self.session.take().filter(|session| !session.is_closed()) {
             Some(session) => self.session.insert(session),

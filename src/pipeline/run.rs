@@ -106,10 +106,14 @@ impl Pipeline {
             };
             match acquired {
                 Ok((stream, _, epoch)) => {
-                    let former = self.epoch.swap(epoch, Ordering::AcqRel);
+                    // Nothing of this process may be written by an epoch after somebody else's.
+                    if epoch != self.epoch.load(Ordering::Acquire) + 1 {
+                        return Err(RunError::Fenced);
+                    }
+                    self.epoch.store(epoch, Ordering::Release);
                     self.stream = stream;
                     tracing::info!(epoch, "replication streams again");
-                    return if epoch == former + 1 { Ok(true) } else { Err(RunError::Fenced) };
+                    return Ok(true);
                 }
                 Err(error) if error.is_transient() => {
                     let delay = backoff.next().unwrap_or(Duration::from_secs(5));
