@@ -82,74 +82,79 @@ async fn a_database_after_init_is_in_order() {
     assert!(texts.iter().any(|text| text.contains("max_slot_wal_keep_size")), "{texts:?}");
 }
 
+/// What may go wrong after init, and the fault that says so.
+const HARMS: &[(&str, &str)] = &[
+    ("drop publication walhook", "publication walhook: walhook init"),
+    (
+        "alter publication walhook set (publish = 'insert, update')",
+        "publication walhook: alter publication \"walhook\" set (publish = 'insert, update, delete, truncate');",
+    ),
+    (
+        "alter publication walhook drop table orders",
+        "table public.orders: alter publication \"walhook\" add table only public.orders;",
+    ),
+    (
+        "alter publication walhook set (publish_via_partition_root = false)",
+        "publication walhook: alter publication \"walhook\" set (publish_via_partition_root = true);",
+    ),
+    (
+        "alter publication walhook add table walhook.endpoint",
+        "table walhook.endpoint: alter publication \"walhook\" drop table walhook.endpoint;",
+    ),
+    (
+        "alter table orders replica identity default",
+        "table public.orders: alter table public.orders replica identity full;",
+    ),
+    (
+        "alter table parts_1 replica identity default",
+        "table public.parts_1: alter table public.parts_1 replica identity full;",
+    ),
+    (
+        "alter table events replica identity default",
+        "table public.events: alter table public.events replica identity full; or give it a primary key",
+    ),
+    (
+        "alter table parts_1 replica identity nothing",
+        "table public.parts_1: alter table public.parts_1 replica identity full; or give it a primary key",
+    ),
+    ("drop schema walhook cascade", "schema walhook: walhook init"),
+    ("delete from walhook.checkpoint", "checkpoint: walhook init"),
+    (
+        "update walhook.checkpoint set system_identifier = '1'",
+        "checkpoint: walhook init, if that is how it should be",
+    ),
+    (
+        "update walhook.checkpoint set confirmed_lsn = '0/1'",
+        "checkpoint: walhook init, if that is how it should be",
+    ),
+    ("insert into walhook.migration values (99)", "schema walhook: run the newer walhook"),
+];
+
+/// What init does not mend, since somebody may have meant it.
+const MEND: &str = "
+    alter table events replica identity full;
+    do $$ begin
+        if to_regclass('walhook.migration') is not null then
+            delete from walhook.migration where version = 99;
+        end if;
+        if exists (select from pg_publication where pubname = 'walhook') then
+            alter publication walhook set (publish = 'insert, update, delete, truncate');
+        end if;
+        if exists (select from pg_publication_tables where schemaname = 'walhook') then
+            alter publication walhook drop table walhook.endpoint;
+        end if;
+    end $$";
+
 #[tokio::test]
 async fn each_fault_is_found_with_its_fix() {
-    for (harm, wanted) in [
-        ("drop publication walhook", vec!["publication walhook: walhook init"]),
-        (
-            "alter publication walhook set (publish = 'insert, update')",
-            vec![
-                "publication walhook: alter publication \"walhook\" set (publish = 'insert, update, delete, truncate');",
-            ],
-        ),
-        (
-            "alter publication walhook drop table orders",
-            vec![
-                "table public.orders: alter publication \"walhook\" add table only public.orders;",
-            ],
-        ),
-        (
-            "alter publication walhook set (publish_via_partition_root = false)",
-            vec![
-                "publication walhook: alter publication \"walhook\" set (publish_via_partition_root = true);",
-            ],
-        ),
-        (
-            "alter publication walhook add table walhook.endpoint",
-            vec![
-                "table walhook.endpoint: alter publication \"walhook\" drop table walhook.endpoint;",
-            ],
-        ),
-        (
-            "alter table orders replica identity default",
-            vec!["table public.orders: alter table public.orders replica identity full;"],
-        ),
-        (
-            "alter table parts_1 replica identity default",
-            vec!["table public.parts_1: alter table public.parts_1 replica identity full;"],
-        ),
-        (
-            "alter table events replica identity default",
-            vec![
-                "table public.events: alter table public.events replica identity full; or give it a primary key",
-            ],
-        ),
-        (
-            "alter table parts_1 replica identity nothing",
-            vec![
-                "table public.parts_1: alter table public.parts_1 replica identity full; or give it a primary key",
-            ],
-        ),
-        ("drop schema walhook cascade", vec!["schema walhook: walhook init"]),
-        ("delete from walhook.checkpoint", vec!["checkpoint: walhook init"]),
-        (
-            "update walhook.checkpoint set system_identifier = '1'",
-            vec!["checkpoint: walhook init, if that is how it should be"],
-        ),
-        (
-            "update walhook.checkpoint set confirmed_lsn = '0/1'",
-            vec!["checkpoint: walhook init, if that is how it should be"],
-        ),
-        (
-            "insert into walhook.migration values (99)",
-            vec!["schema walhook: run the newer walhook"],
-        ),
-    ] {
-        let (database, config) = in_order().await;
+    let (database, config) = in_order().await;
+    for (harm, wanted) in HARMS {
         database.execute(harm).await;
         let report = check::check(&config).await;
-        assert_eq!(errors(&report), wanted, "after {harm}");
+        assert_eq!(errors(&report), [*wanted], "after {harm}");
         assert_eq!((report.exit_code(), refusals(&report)), (1, vec![]), "after {harm}");
+        database.execute(MEND).await;
+        installed(&config).await;
     }
 }
 
@@ -266,6 +271,43 @@ redact_fields = { "store.Order" = { "profile.email" = "***", "status.x" = "***" 
     assert!(text.contains("`shop.*` matches no model"), "{text}");
     assert!(text.contains("no captured table has a column password"), "{text}");
     assert!(text.contains("endpoint crm would get api_token of store.Order"), "{text}");
+}
+
+#[tokio::test]
+async fn a_published_table_that_nobody_named_is_mentioned() {
+    let (database, config) = in_order().await;
+    database.execute("create table stray (id int primary key)").await;
+    database.execute("alter publication walhook add table stray").await;
+    let report = check::check(&config).await;
+    let stray = report.database.iter().find(|fault| fault.object == "table public.stray");
+    let stray = stray.expect("it is mentioned");
+    assert_eq!(stray.severity, Severity::Warning);
+    assert_eq!(stray.fix, "alter publication \"walhook\" drop table public.stray;");
+    database.execute(&stray.fix).await;
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_write_the_log_is_told_whose_it_is() {
+    let (database, config) = in_order().await;
+    let clerk = format!("clerk_{}", database.name);
+    database.execute(&format!("create role {clerk} login replication")).await;
+    let url = database.url.replace("//postgres@", &format!("//{clerk}@"));
+    let found = errors(&check::check(&configured_at(&url, &config.database.slot, MODELS)).await);
+    let wanted = "schema walhook: let database.url name postgres, or a member of it";
+    assert_eq!(found, [wanted]);
+}
+
+#[tokio::test]
+async fn certificates_that_are_none_are_faults_of_the_configuration() {
+    let (database, _) = in_order().await;
+    let no_certificate = tempfile::NamedTempFile::new().expect("a file");
+    let rest = format!(
+        "{MODELS}\n[[endpoints]]\nname = \"crm\"\nurl = \"https://127.0.0.1/\"\n\
+         tls = {{ ca_file = \"{}\" }}",
+        no_certificate.path().display()
+    );
+    let found = refusals(&check::check(&configured(&database, &rest)).await);
+    assert!(found.iter().any(|found| found.starts_with("endpoints[0].tls: ")), "{found:#?}");
 }
 
 #[tokio::test]

@@ -54,12 +54,15 @@ async fn everything_is_there_after_init_and_a_second_one_changes_little() {
         )
         .await;
     assert_eq!(slot, "pgoutput");
-    let (_, lines) = install(&database, &wanted).await;
-    assert_eq!(marks(&lines, Mark::Left), Vec::<&str>::new());
+    let (applied, lines) = install(&database, &wanted).await;
+    assert_eq!(applied, Applied::default(), "{lines:#?}");
     assert_eq!(
         marks(&lines, Mark::Already),
         [
             "schema walhook",
+            "functions and views",
+            "roles walhook_admin, walhook_viewer",
+            "log partitions",
             "publication walhook",
             "table public.orders",
             "table public.plain",
@@ -300,7 +303,7 @@ async fn the_printed_script_brings_psql_to_the_same_end() {
     psql.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("psql reads");
     assert!(psql.wait().expect("psql ends").success());
     let (_, lines) = install(&database, &wanted).await;
-    assert_eq!(marks(&lines, Mark::Already).len(), 5, "{lines:#?}");
+    assert_eq!(marks(&lines, Mark::Already).len(), 8, "{lines:#?}");
 }
 
 #[tokio::test]
@@ -340,9 +343,63 @@ async fn what_the_role_may_not_do_is_left_with_the_sql_for_somebody_who_may() {
     let fix = fix_of(&lines, "roles walhook_admin, walhook_viewer");
     assert!(fix.contains("create role %I nologin") && fix.contains("init again"), "{fix}");
     let fix = fix_of(&lines, "table public.orders");
-    assert!(fix.contains("alter table only public.orders replica identity full;"), "{fix}");
+    assert!(fix.contains("alter table public.orders replica identity full;"), "{fix}");
     let fix = fix_of(&lines, &format!("slot {}", database.name));
     assert!(fix.contains("wal_level = 'logical'"), "{fix}");
     let version: i32 = database.query_one("select max(version) from walhook.migration", &[]).await;
     assert_eq!(version, 1, "the rest is done");
+}
+
+/// Installs while somebody else has an open transaction, which ends once init says that it waits.
+async fn install_beside(database: &Database, hold: &str, subject: &str) -> (Applied, Vec<Line>) {
+    let holder = database.connect().await;
+    holder.client.batch_execute(&format!("begin; {hold}")).await.expect("a transaction");
+    let (waits, mut waiting) = tokio::sync::mpsc::unbounded_channel();
+    let dsn = Dsn::parse(&database.url).expect("a URL");
+    let wanted = installation(database, &["orders"]);
+    let mut lines = Vec::new();
+    let mut say = |line: Line| {
+        if line.mark == Mark::Waiting && line.subject == subject {
+            waits.send(()).expect("somebody listens");
+        }
+        lines.push(line);
+    };
+    let (applied, ()) = tokio::join!(init::install(&dsn, &wanted, &mut say), async {
+        waiting.recv().await.expect("it waits");
+        holder.client.batch_execute("commit").await.expect("a commit");
+    });
+    (applied.expect("a session"), lines)
+}
+
+#[tokio::test]
+async fn init_says_that_a_slot_waits_for_open_transactions() {
+    let pg = Pg::start();
+    let database = pg.database().await;
+    database.execute("create table orders (id int primary key)").await;
+    let slot = format!("slot {}", database.name);
+    let hold = "select pg_current_xact_id()";
+    let (applied, lines) = install_beside(&database, hold, &slot).await;
+    assert_eq!(applied.left, 0, "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_table_that_is_in_use_is_tried_again_instead_of_blocking_everybody() {
+    let database = Pg::shared().database().await;
+    database.execute("create table orders (id int primary key)").await;
+    let (applied, lines) =
+        install_beside(&database, "select from orders", "table public.orders").await;
+    assert_eq!(applied.left, 0, "{lines:#?}");
+}
+
+#[tokio::test]
+async fn the_schema_of_another_role_is_not_touched() {
+    let database = Pg::shared().database().await;
+    let wanted = installation(&database, &[]);
+    install(&database, &wanted).await;
+    let clerk = format!("clerk_{}", database.name);
+    database.execute(&format!("create role {clerk} login")).await;
+    let url = database.url.replace("//postgres@", &format!("//{clerk}@"));
+    let (applied, lines) = install_as(&url, &wanted).await;
+    assert_eq!((applied.done, applied.left, lines.len()), (0, 1, 1));
+    assert!(lines[0].text.contains("belongs to the role postgres"), "{lines:#?}");
 }

@@ -1,1 +1,1 @@
-alter table only :table replica identity full;
+alter table :table replica identity full;

@@ -1,6 +1,8 @@
 -- published_tables: every table that publication $1 publishes, with what keeps events from being
 -- complete, or updates from being possible.
-select format('%I.%I', n.nspname, c.relname)                as quoted,
+select n.nspname::text                                      as schema,
+       c.relname::text                                      as name,
+       format('%I.%I', n.nspname, c.relname)                as quoted,
        n.nspname = 'walhook'                                as is_ours,
        r.prqual is not null                                 as has_row_filter,
        r.prattrs is not null                                as has_column_list,

@@ -12,7 +12,16 @@ select current_setting('server_version_num')::int4                    as version
            when pg_is_in_recovery() then pg_last_wal_replay_lsn()
            else pg_current_wal_lsn()
        end                                                            as wal_position,
-       to_regnamespace('walhook') is not null                         as has_schema,
+       (
+           select pg_get_userbyid(n.nspowner)::text
+           from   pg_namespace as n
+           where  n.nspname = 'walhook'
+       )                                                              as schema_owner,
+       coalesce((
+           select pg_has_role(n.nspowner, 'usage')
+           from   pg_namespace as n
+           where  n.nspname = 'walhook'
+       ), false)                                                      as owns_schema,
        to_regclass('walhook.migration') is not null                   as has_migrations,
        (
            select count(*)

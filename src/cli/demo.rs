@@ -50,5 +50,6 @@ impl StartDemo {
             let stop = stop_signal().map_err(Failure::failed)?;
             demo(self, Box::pin(stop)).await.map(|_| ()).map_err(Failure::failed)
         })
+        .or_else(Failure::unless_nobody_reads)
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 
 use super::failure::Failure;
 use super::flags::Common;
@@ -36,7 +37,7 @@ impl StartDaemon {
     pub fn run<D, F, E>(self, daemon: D) -> Result<(), Failure>
     where
         D: FnOnce(Config, mpsc::Receiver<Config>, Shutdown) -> F,
-        F: Future<Output = Result<(), E>>,
+        F: Future<Output = Result<(), E>> + Send + 'static,
         E: Error + Send + Sync + 'static,
     {
         super::block_on(async {
@@ -44,20 +45,29 @@ impl StartDaemon {
             let (reload, reloads) = mpsc::channel(1);
             let mut stop = std::pin::pin!(stop_signal().map_err(Failure::failed)?);
             let mut hangup = signal(SignalKind::hangup()).map_err(Failure::failed)?;
-            let mut daemon = std::pin::pin!(daemon(self.config, reloads, shutdown));
+            // A task, so that the reader runs on the workers like everybody that it talks to:
+            // this thread would have to be woken for each message.
+            let mut daemon = tokio::spawn(daemon(self.config, reloads, shutdown));
             loop {
                 tokio::select! {
-                    ended = &mut daemon => return ended.map_err(Failure::failed),
+                    ended = &mut daemon => return ended_well(ended),
                     () = &mut stop => {
                         tracing::info!("stopping: requests under way may finish, the rest is parked");
                         trigger.stop();
-                        return daemon.await.map_err(Failure::failed);
+                        return ended_well(daemon.await);
                     }
                     _ = hangup.recv() => reread(&self.common, &reload),
                 }
             }
         })
     }
+}
+
+fn ended_well<E>(ended: Result<Result<(), E>, JoinError>) -> Result<(), Failure>
+where
+    E: Error + Send + Sync + 'static,
+{
+    ended.map_err(Failure::failed)?.map_err(Failure::failed)
 }
 
 fn reread(common: &Common, reload: &mpsc::Sender<Config>) {

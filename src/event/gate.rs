@@ -8,6 +8,9 @@ use tokio::sync::Notify;
 /// healthy PostgreSQL ever leaves behind, and few enough that a crash repeats little.
 const MOST_UNLOGGED: usize = 10_000;
 
+/// Outcomes that make a batch worth writing at once.
+pub const FULL_BATCH: usize = 1_000;
+
 /// Open while this process holds the slot and the log keeps up.
 ///
 /// Only the slot's holder sends: after losing replication another daemon may have it.
@@ -16,6 +19,7 @@ pub struct Gate {
     slot_held: AtomicBool,
     unlogged: AtomicUsize,
     changed: Notify,
+    hurry: Notify,
 }
 
 impl Gate {
@@ -30,9 +34,22 @@ impl Gate {
         self.slot_held.load(Ordering::Acquire)
     }
 
-    /// Notes an outcome that is on its way to the log.
+    /// Notes an outcome that is on its way to the log; a full batch of them hurries the ledger.
     pub fn add_unlogged(&self) {
-        self.unlogged.fetch_add(1, Ordering::AcqRel);
+        let before = self.unlogged.fetch_add(1, Ordering::AcqRel);
+        if (before + 1).is_multiple_of(FULL_BATCH) {
+            self.hurry();
+        }
+    }
+
+    /// Tells the ledger not to linger.
+    pub fn hurry(&self) {
+        self.hurry.notify_one();
+    }
+
+    /// Returns once somebody is in a hurry. For the ledger alone. Cancel-safe.
+    pub async fn hurried(&self) {
+        self.hurry.notified().await;
     }
 
     /// Notes that `count` outcomes are in the log.

@@ -26,6 +26,8 @@ pub(super) struct Draft {
     pub(super) receipts: Vec<Arc<Receipt>>,
     /// Who waits for this to be written.
     pub(super) waiting: Vec<oneshot::Sender<()>>,
+    /// Bytes of bodies in the rows.
+    pub(super) bytes: usize,
     /// When the first row came.
     pub(super) since: Option<Instant>,
 }
@@ -57,6 +59,7 @@ impl Draft {
             }
             Then::Retry { .. } => self.wait(&outcome.job, wait_after(&outcome)),
         }
+        self.bytes += outcome.job.delivery.body.len();
         self.outcomes.push(outcome);
     }
 
@@ -94,7 +97,10 @@ impl Draft {
             Some(version) => {
                 self.rescheduled.push(Rescheduled { delivery: job.delivery.id.0, version, wait });
             }
-            None => self.parked.push(ParkedJob { job: Arc::clone(job), wait }),
+            None => {
+                self.bytes += job.delivery.body.len();
+                self.parked.push(ParkedJob { job: Arc::clone(job), wait });
+            }
         }
     }
 }

@@ -7,17 +7,16 @@ mod draft;
 mod window;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{RwLock, mpsc, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::config::LogPayload;
 use crate::config::dsn::Dsn;
-use crate::event::gate::Gate;
+use crate::event::gate::{FULL_BATCH, Gate};
 use crate::event::job::{Entry, Fare, Outcome};
 use crate::lsn::Lsn;
 use crate::store::{Batch, Checkpoint, Session, StoreError, chain};
@@ -25,7 +24,10 @@ use draft::Draft;
 use window::{Former, Window};
 
 /// Rows of one batch. COPY's cost a row no longer falls beyond this.
-const MOST_ROWS: usize = 1_000;
+const MOST_ROWS: usize = FULL_BATCH;
+
+/// Bytes of bodies in one batch: large ones make small batches.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long the first row of a batch waits for others.
 const LINGER: Duration = Duration::from_millis(50);
@@ -34,10 +36,6 @@ const LINGER: Duration = Duration::from_millis(50);
 /// more than [`IDLE_BYTES`]: each checkpoint makes WAL, which makes the next keepalive.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 const IDLE_BYTES: u64 = 64 * 1024;
-
-/// While this process takes the slot anew, the database knows of its new epoch before the ledger
-/// does; a refusal that lasts longer than this comes from another daemon's.
-const RETAKING: Duration = Duration::from_secs(2);
 
 /// Checkpoints kept for whoever looks.
 const CHECKPOINTS_KEPT: i64 = 100;
@@ -60,7 +58,7 @@ pub struct Settings {
 pub struct Ledger {
     settings: Settings,
     entries: mpsc::UnboundedReceiver<Entry>,
-    epoch: Arc<AtomicI64>,
+    epoch: Arc<RwLock<i64>>,
     gate: Arc<Gate>,
     confirmed: watch::Sender<Lsn>,
     /// Whether the log takes rows; readyz asks.
@@ -88,7 +86,7 @@ impl Ledger {
     pub fn new(
         settings: Settings,
         entries: mpsc::UnboundedReceiver<Entry>,
-        (epoch, gate): (Arc<AtomicI64>, Arc<Gate>),
+        (epoch, gate): (Arc<RwLock<i64>>, Arc<Gate>),
         signals: Signals,
         checkpoint: Checkpoint,
     ) -> Self {
@@ -120,6 +118,7 @@ impl Ledger {
     pub async fn run(mut self) -> Result<(), StoreError> {
         let mut inbox = Vec::with_capacity(MOST_ROWS);
         loop {
+            self.linger().await;
             let wake = self.next_wake();
             let open = tokio::select! {
                 count = self.entries.recv_many(&mut inbox, MOST_ROWS) => count > 0,
@@ -136,6 +135,19 @@ impl Ledger {
             if !open {
                 return Ok(());
             }
+        }
+    }
+
+    /// With a row in the draft and nothing waiting in the channel beyond, lets entries gather:
+    /// being woken for each of them would cost more than writing it.
+    async fn linger(&self) {
+        let Some(since) = self.draft.since else { return };
+        if !self.entries.is_empty() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep_until(Instant::from_std(since) + LINGER) => {}
+            () = self.gate.hurried() => {}
         }
     }
 
@@ -194,6 +206,7 @@ impl Ledger {
 
     fn is_flush_due(&self, now: Instant) -> bool {
         self.draft.rows() >= MOST_ROWS
+            || self.draft.bytes >= MOST_BYTES
             || !self.draft.waiting.is_empty()
             || self.draft.since.is_some_and(|since| Instant::from_std(since) + LINGER <= now)
             || (self.releases_enough() && self.checkpointed_at + IDLE_INTERVAL <= now)
@@ -296,26 +309,14 @@ impl Ledger {
     /// One transaction, tried until PostgreSQL takes it or refuses its data.
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         let mut backoff = crate::store::reconnect_backoff();
-        let mut fenced_since = None;
         loop {
-            let epoch = self.epoch.load(Ordering::Acquire);
-            let error = match self.try_commit(epoch, batch).await {
+            let error = match self.try_commit(batch).await {
                 Ok(()) => {
                     self.writable.send_if_modified(|writable| !std::mem::replace(writable, true));
                     return Ok(());
                 }
                 Err(error) if error.is_about_data() => return Err(error),
-                Err(StoreError::Fenced) => {
-                    let since = *fenced_since.get_or_insert_with(Instant::now);
-                    // The gate first: once it is open again the new epoch is known.
-                    let is_retaking =
-                        !self.gate.is_slot_held() || self.epoch.load(Ordering::Acquire) != epoch;
-                    if !is_retaking || since.elapsed() >= RETAKING {
-                        return Err(StoreError::Fenced);
-                    }
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    continue;
-                }
+                Err(StoreError::Fenced) => return Err(StoreError::Fenced),
                 Err(error) => error,
             };
             // Also for a full disk: the batch is kept, and lanes stop by themselves.
@@ -329,7 +330,9 @@ impl Ledger {
         }
     }
 
-    async fn try_commit(&mut self, epoch: i64, batch: &Batch<'_>) -> Result<(), StoreError> {
+    async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        // Held to the end of the transaction: the epoch must not change under it.
+        let epoch = Arc::clone(&self.epoch).read_owned().await;
         let slot = &self.settings.slot;
         let session = match self.session.take().filter(|session| !session.is_closed()) {
             Some(session) => self.session.insert(session),
@@ -339,7 +342,7 @@ impl Ledger {
                 // The former session may have broken after the commit and before its answer. Asked
                 // in this order: if the slot is still ours afterwards, the checkpoint was too.
                 let newest = session.latest_checkpoint(slot).await?;
-                session.assert_owner(slot, epoch).await?;
+                session.assert_owner(slot, *epoch).await?;
                 let flush = batch.checkpoint.map(|checkpoint| checkpoint.flush);
                 if newest.map(|checkpoint| checkpoint.flush) >= flush && flush.is_some() {
                     return Ok(());
@@ -347,7 +350,7 @@ impl Ledger {
                 session
             }
         };
-        session.commit(slot, epoch, batch, &mut self.buffer).await
+        session.commit(slot, *epoch, batch, &mut self.buffer).await
     }
 
     async fn trim(&mut self) {

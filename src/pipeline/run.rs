@@ -1,12 +1,11 @@
 //! A pipeline at work: reading, reconnecting, draining.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::setup::{Setup, TakeoverError};
+use super::setup::{Epoch, Setup, TakeoverError};
 use super::{ReadError, Reader};
 use crate::deliver::lane::{self, ToLane};
 use crate::event::gate::Gate;
@@ -22,7 +21,7 @@ pub struct Pipeline {
     pub(super) setup: Setup,
     pub(super) reader: Reader,
     pub(super) stream: Stream,
-    pub(super) epoch: Arc<AtomicI64>,
+    pub(super) epoch: Epoch,
     pub(super) gate: Arc<Gate>,
     pub(super) lanes: JoinSet<()>,
     /// One task; a set, so that dropping it ends it.
@@ -100,20 +99,15 @@ impl Pipeline {
         let mut backoff = reconnect_backoff();
         loop {
             let acquired = tokio::select! {
-                acquired = self.setup.acquire() => acquired,
+                acquired = self.setup.acquire(&self.epoch) => acquired,
                 ended = self.ledger.join_next() => return Err(ledger_ended(ended)),
                 () = shutdown.stopped() => return Ok(false),
             };
             match acquired {
-                Ok((stream, _, epoch)) => {
-                    // Nothing of this process may be written by an epoch after somebody else's.
-                    if epoch != self.epoch.load(Ordering::Acquire) + 1 {
-                        return Err(RunError::Fenced);
-                    }
-                    self.epoch.store(epoch, Ordering::Release);
+                Ok((stream, _, taken)) => {
                     self.stream = stream;
-                    tracing::info!(epoch, "replication streams again");
-                    return Ok(true);
+                    tracing::info!("replication streams again");
+                    return if taken.is_ours_still { Ok(true) } else { Err(RunError::Fenced) };
                 }
                 Err(error) if error.is_transient() => {
                     let delay = backoff.next().unwrap_or(Duration::from_secs(5));
@@ -137,11 +131,11 @@ impl Pipeline {
             // A lane that is gone has nothing to drain.
             let _ = lane.sender.send(ToLane::Stop(deadline));
         }
-        let Self { reader, mut stream, mut lanes, mut ledger, .. } = self;
+        let Self { reader, gate, mut stream, mut lanes, mut ledger, .. } = self;
         let confirmed = reader.confirmed.clone();
         let drained = async {
             while lanes.join_next().await.is_some() {}
-            lane::flush(&reader.ledger).await;
+            lane::flush(&reader.ledger, &gate).await;
             // The last sender of entries: the ledger ends when it is gone.
             drop(reader);
             ledger.join_next().await

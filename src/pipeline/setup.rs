@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 
 use crate::config::dsn::Dsn;
 use crate::config::{LogPayload, OnGap, TableName};
@@ -15,6 +15,13 @@ use crate::replication::ReplicationError;
 use crate::route::{BoundModel, RouterError, RouterSettings};
 use crate::store::StoreError;
 use crate::store::catalog::CatalogError;
+
+/// The epoch by which this process holds the slot. Locked while it changes: between the database
+/// saying a new one and us knowing it, the ledger would think itself fenced.
+pub(super) type Epoch = Arc<RwLock<i64>>;
+
+/// Before the slot is taken for the first time.
+pub(super) const NEVER_HELD: i64 = 0;
 
 /// What a pipeline is made of. Checked by `config`; bound to the database here.
 #[derive(Clone)]

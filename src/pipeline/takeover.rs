@@ -2,16 +2,15 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{RwLock, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::Reader;
 use super::lanes::{LaneHandle, Lanes};
 use super::replay::Replay;
 use super::run::Pipeline;
-use super::setup::{Setup, TakeoverError};
+use super::setup::{Epoch, NEVER_HELD, Setup, TakeoverError};
 use super::watcher::Watcher;
 use super::{gap, models};
 use crate::capture::Capture;
@@ -32,9 +31,12 @@ const MOST_CONNECTIONS: usize = 512;
 const SMALLEST_SHARE: usize = 64 * 1024;
 
 impl Setup {
-    /// Starts streaming and takes the slot. Streaming first: only the slot's holder may change
-    /// the epoch.
-    pub(super) async fn acquire(&self) -> Result<(Stream, System, i64), TakeoverError> {
+    /// Starts streaming and takes the slot; returns the former epoch of this process beside the
+    /// stream. Streaming first: only the slot's holder may change the epoch.
+    pub(super) async fn acquire(
+        &self,
+        epoch: &RwLock<i64>,
+    ) -> Result<(Stream, System, Taken), TakeoverError> {
         let mut session = Session::connect(&self.dsn).await?;
         let system = session.identify_system().await?;
         let started = session.start(&self.slot, &self.publication, crate::lsn::Lsn(0)).await;
@@ -46,9 +48,22 @@ impl Setup {
                 return Err(error.into());
             }
         };
-        let epoch = session.take_slot(&self.slot, &host_name()).await?;
-        Ok((stream, system, epoch))
+        let mut epoch = epoch.write().await;
+        let taken = session.take_slot(&self.slot, &host_name()).await?;
+        let is_ours_still = taken == *epoch + 1;
+        // Nothing that this process has in memory may be written by an epoch that came after
+        // somebody else's: then the former one stays, and the ledger is fenced.
+        if is_ours_still || *epoch == NEVER_HELD {
+            *epoch = taken;
+        }
+        Ok((stream, system, Taken { is_ours_still }))
     }
+}
+
+/// What taking the slot tells of others.
+pub(super) struct Taken {
+    /// Nobody else had the slot since this process had it.
+    pub(super) is_ours_still: bool,
 }
 
 impl Pipeline {
@@ -63,7 +78,8 @@ impl Pipeline {
         let before = session.slot_state(&setup.slot).await?;
         let checkpoint = session.latest_checkpoint(&setup.slot).await?;
         checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: setup.slot.clone() })?;
-        let (stream, system, epoch) = setup.acquire().await?;
+        let epoch = Epoch::default();
+        let (stream, system, _) = setup.acquire(&epoch).await?;
         // Asked again: the former holder may have gone on until the slot was ours.
         let checkpoint = session.latest_checkpoint(&setup.slot).await?;
         let checkpoint =
@@ -85,15 +101,15 @@ impl Pipeline {
         let mut router = Router::new(routing, models, setup.endpoints.clone())?;
         models::release_mended(&session, &setup, (&mut router, tables)).await?;
         let loaded = setup.load_endpoints(&session).await?;
-        setup.assemble(Taken { stream, system, epoch, checkpoint, settled, router, shared }, loaded)
+        setup.assemble(Begun { stream, system, epoch, checkpoint, settled, router, shared }, loaded)
     }
 }
 
 /// What taking the slot has brought.
-struct Taken {
+struct Begun {
     stream: Stream,
     system: System,
-    epoch: i64,
+    epoch: Epoch,
     checkpoint: Checkpoint,
     settled: HashSet<crate::event::DeliveryId>,
     router: Router,
@@ -123,13 +139,12 @@ impl Setup {
 
     fn assemble(
         self,
-        taken: Taken,
+        begun: Begun,
         loaded: Vec<(Arc<Client>, LoadedEndpoint)>,
     ) -> Result<Pipeline, TakeoverError> {
-        let Taken { stream, system, epoch, checkpoint, settled, router, shared } = taken;
+        let Begun { stream, system, epoch, checkpoint, settled, router, shared } = begun;
         let gate = Arc::new(Gate::default());
         gate.set_slot_held(true);
-        let epoch = Arc::new(AtomicI64::new(epoch));
         let (ledger_sender, entries) = mpsc::unbounded_channel();
         let (confirmed_sender, confirmed) = watch::channel(checkpoint.confirmed);
         let around = Surroundings {

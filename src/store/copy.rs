@@ -1,7 +1,7 @@
 //! Rows of the log in COPY's binary format, which PostgreSQL reads without parsing or
 //! unescaping. Layout: <https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4>.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 
 use crate::config::LogPayload;
 use crate::event::job::{Outcome, Then};
@@ -15,24 +15,25 @@ pub(super) const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 /// Why a row is stored without body and response: PostgreSQL refused it with them.
 pub(super) type Refusal<'a> = Option<&'a str>;
 
-/// Encodes `outcomes` after each other; the buffer is reused from batch to batch.
-pub(super) fn encode(
-    outcomes: &[Outcome],
-    keep: LogPayload,
-    refusal: Refusal<'_>,
-    buffer: &mut BytesMut,
-) -> Bytes {
+/// The head of the format.
+pub(super) fn begin(buffer: &mut BytesMut) {
     buffer.put_slice(SIGNATURE);
     buffer.put_i32(0);
     buffer.put_i32(0);
-    for outcome in outcomes {
-        encode_row(outcome, keep, refusal, buffer);
-    }
-    buffer.put_i16(-1);
-    buffer.split().freeze()
 }
 
-fn encode_row(outcome: &Outcome, keep: LogPayload, refusal: Refusal<'_>, buffer: &mut BytesMut) {
+/// Its end.
+pub(super) fn end(buffer: &mut BytesMut) {
+    buffer.put_i16(-1);
+}
+
+/// One row.
+pub(super) fn row(
+    outcome: &Outcome,
+    keep: LogPayload,
+    refusal: Refusal<'_>,
+    buffer: &mut BytesMut,
+) {
     let Outcome { job, attempt, then } = outcome;
     let event = &job.delivery.event;
     buffer.put_i16(COLUMN_COUNT);

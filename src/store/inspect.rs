@@ -34,6 +34,10 @@ pub struct ServerSettings {
 /// A table that the publication publishes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PublishedTable {
+    /// Schema, unquoted.
+    pub schema: String,
+    /// Name, unquoted.
+    pub name: String,
     /// As SQL spells it.
     pub quoted: String,
     /// One of walhook's own.
@@ -112,6 +116,8 @@ impl Session {
         let rows =
             self.rows("look at published tables", sql::published_tables, &[&publication]).await?;
         let tables = rows.iter().map(|row| PublishedTable {
+            schema: row.get("schema"),
+            name: row.get("name"),
             quoted: row.get("quoted"),
             is_ours: row.get("is_ours"),
             has_row_filter: row.get("has_row_filter"),

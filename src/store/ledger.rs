@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use futures_util::SinkExt;
 use tokio_postgres::types::{FromSql, IsNull, PgLsn, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
@@ -13,6 +13,10 @@ use super::owner::pg_lsn;
 use super::{Checkpoint, Session, StoreError, sql};
 use crate::config::LogPayload;
 use crate::event::job::{Alert, Fare, Job, Outcome};
+
+/// Rows of the log go to the socket in pieces of this size, so that a batch of large bodies is
+/// not in memory twice.
+const PIECE: usize = 256 * 1024;
 
 /// What is written together, or not at all.
 #[derive(Debug)]
@@ -111,8 +115,7 @@ impl Session {
         self.command("begin a batch of the log", "begin").await?;
         self.assert_owner(slot, epoch).await?;
         if !batch.outcomes.is_empty() {
-            let rows = copy::encode(batch.outcomes, batch.keep, batch.refusal, buffer);
-            self.copy(rows).await?;
+            self.copy(batch, buffer).await?;
         }
         if !batch.parked.is_empty() {
             self.park(batch.parked).await?;
@@ -136,12 +139,20 @@ impl Session {
         Ok(())
     }
 
-    async fn copy(&self, rows: Bytes) -> Result<(), StoreError> {
+    async fn copy(&self, batch: &Batch<'_>, buffer: &mut BytesMut) -> Result<(), StoreError> {
         let failed = |source| StoreError::Statement { doing: "write the log", source };
         let statement = self.prepared(sql::copy_attempts).await.map_err(failed)?;
         let sink = self.client().copy_in(&statement).await.map_err(failed)?;
         let mut sink = std::pin::pin!(sink);
-        sink.send(rows).await.map_err(failed)?;
+        copy::begin(buffer);
+        for outcome in batch.outcomes {
+            copy::row(outcome, batch.keep, batch.refusal, buffer);
+            if buffer.len() >= PIECE {
+                sink.feed(buffer.split().freeze()).await.map_err(failed)?;
+            }
+        }
+        copy::end(buffer);
+        sink.feed(buffer.split().freeze()).await.map_err(failed)?;
         sink.finish().await.map_err(failed)?;
         Ok(())
     }

@@ -1,7 +1,8 @@
-//! Where endpoints are, and whether they may be called. The only check that asks the network for
+//! Whether endpoints can be called, and may be. The only check that asks the network for
 //! anything but PostgreSQL: it resolves names, and calls nobody.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::lookup_host;
@@ -10,7 +11,30 @@ use url::Host;
 
 use super::Report;
 use crate::config::{Config, Severity};
+use crate::deliver::client::{Client, ClientError};
 use crate::deliver::guard::verdict;
+use crate::deliver::network::{Network, NetworkSettings};
+use crate::deliver::resolver::Resolver;
+use crate::store::chain;
+
+/// Certificates, keys and headers: what the daemon would refuse to start with.
+pub(super) fn clients(config: &Config, report: &mut Report) {
+    let settings = NetworkSettings {
+        allow_http: config.security.allow_http,
+        allow_cidrs: config.security.allow_cidrs.clone(),
+        response_body_bytes: config.retention.response_body_bytes,
+    };
+    let network = Arc::new(Network::new(settings, Resolver::system()));
+    for (index, endpoint) in config.endpoints.iter().enumerate() {
+        let Err(error) = Client::new(endpoint, Arc::clone(&network)) else { continue };
+        let key = match error {
+            ClientError::Tls(_) => format!("endpoints[{index}].tls"),
+            ClientError::Request(_) => format!("endpoints[{index}]"),
+        };
+        let fix = "correct the value that it names";
+        report.configuration.push(config.places.fault_at(&key, chain(&error), fix));
+    }
+}
 
 /// A resolver that takes longer fails deliveries too.
 const PATIENCE: Duration = Duration::from_secs(5);

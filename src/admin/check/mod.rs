@@ -77,9 +77,11 @@ const CHECKS: &[Check] = &[
     publication::options,
     publication::operations,
     publication::own_tables,
+    publication::strangers,
     publication::identities,
     publication::filters,
     tables::exist,
+    tables::fill_schemas,
     tables::are_published,
     tables::keep_old_values,
     slot::exists,
@@ -97,6 +99,7 @@ const CHECKS: &[Check] = &[
 pub async fn check(config: &Config) -> Report {
     let configuration = config.warnings.clone();
     let mut report = Report { configuration, ..Report::default() };
+    endpoints::clients(config, &mut report);
     endpoints::addresses(config, &mut report).await;
     match facts::gather(config).await {
         Ok(facts) => CHECKS.iter().for_each(|check| check(&facts, &mut report)),

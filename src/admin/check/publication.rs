@@ -3,13 +3,14 @@
 use super::Report;
 use super::facts::Facts;
 use crate::config::Operation;
+use crate::store::schema::advice;
 
 fn subject(facts: &Facts<'_>) -> String {
     format!("publication {}", facts.installation.publication)
 }
 
 /// Its name as SQL spells it.
-pub(super) fn quoted(facts: &Facts<'_>) -> String {
+fn quoted(facts: &Facts<'_>) -> String {
     crate::store::schema::identifier(&facts.installation.publication)
 }
 
@@ -23,8 +24,7 @@ pub(super) fn options(facts: &Facts<'_>, report: &mut Report) {
     let Some(publication) = facts.observed.publication else { return };
     if !publication.via_root {
         let problem = "publishes partitions under their own names, so that no model knows them";
-        let fix =
-            format!("alter publication {} set (publish_via_partition_root = true);", quoted(facts));
+        let fix = advice::publish_via_root(&facts.installation.publication);
         report.error(subject(facts), problem, &fix);
     }
     if publication.all_tables {
@@ -77,10 +77,30 @@ pub(super) fn own_tables(facts: &Facts<'_>, report: &mut Report) {
     }
 }
 
+/// Published tables that the configuration does not name: `init` takes none away.
+pub(super) fn strangers(facts: &Facts<'_>, report: &mut Report) {
+    if facts.observed.publication.is_some_and(|publication| publication.all_tables) {
+        return;
+    }
+    for table in facts.published.iter().filter(|table| !table.is_ours) {
+        let is_named = |schema: &str, name: &str| schema == table.schema && name == table.name;
+        let is_captured = facts.observed.tables.iter().any(|t| is_named(&t.schema, &t.name));
+        let is_of_model =
+            facts.config.models.iter().any(|m| is_named(&m.table.schema, &m.table.name));
+        if is_captured || is_of_model {
+            continue;
+        }
+        let problem = "is published, but neither models nor database.tables name it: its changes \
+                       are decoded, and sent to endpoints that ask for everything";
+        let fix = format!("alter publication {} drop table {};", quoted(facts), table.quoted);
+        report.warning(format!("table {}", table.quoted), problem, &fix);
+    }
+}
+
 /// Published tables whose updates PostgreSQL refuses.
 pub(super) fn identities(facts: &Facts<'_>, report: &mut Report) {
     for member in facts.published.iter().flat_map(|table| &table.without_identity) {
-        let fix = format!("alter table {member} replica identity full;\nor give it a primary key");
+        let fix = format!("{}\nor give it a primary key", advice::identity_full(member));
         report.error(
             format!("table {member}"),
             "has no replica identity: published as it is, PostgreSQL refuses its updates and deletes",

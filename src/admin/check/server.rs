@@ -59,7 +59,7 @@ pub(super) fn rights(facts: &Facts<'_>, report: &mut Report) {
         let fix = format!("alter role {} replication;", server.role_quoted);
         report.error(&role, "may not replicate", &fix);
     }
-    let needs_create = !server.has_schema || facts.observed.publication.is_none();
+    let needs_create = server.schema_owner.is_none() || facts.observed.publication.is_none();
     if needs_create && !facts.settings.may_create {
         let fix = format!(
             "grant create on database {} to {};",
@@ -120,7 +120,12 @@ pub(super) fn lazy_commits(facts: &Facts<'_>, report: &mut Report) {
 
 pub(super) fn schema(facts: &Facts<'_>, report: &mut Report) {
     let (installed, newest) = (facts.observed.version, MIGRATIONS.len() as i32);
-    if installed == 0 {
+    let server = &facts.observed.server;
+    if let Some(owner) = server.schema_owner.as_ref().filter(|_| !server.owns_schema) {
+        let problem = format!("belongs to the role {owner}: {} may not write the log", server.role);
+        let fix = format!("let database.url name {owner}, or a member of it");
+        report.error("schema walhook", problem, &fix);
+    } else if installed == 0 {
         report.error("schema walhook", "is not installed", INIT);
     } else if installed < newest {
         let problem = format!("is at version {installed}, this walhook needs {newest}");

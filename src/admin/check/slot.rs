@@ -2,6 +2,7 @@
 
 use super::Report;
 use super::facts::Facts;
+use crate::store::schema::advice;
 
 const INIT: &str = "walhook init";
 
@@ -55,10 +56,7 @@ pub(super) fn follows_publication(facts: &Facts<'_>, report: &mut Report) {
         let name = &facts.installation.slot;
         let problem = "is older than the publication: PostgreSQL cannot decode what was committed \
                        before that was made";
-        let fix = format!(
-            // SQL here because it is the advice for an operator; nothing runs it.
-            "select pg_replication_slot_advance('{name}', pg_current_wal_lsn());\nwalhook init"
-        );
+        let fix = format!("{}\n{INIT}", advice::advance_slot(name));
         report.error(subject(facts), problem, &fix);
     }
 }

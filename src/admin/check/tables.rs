@@ -2,8 +2,8 @@
 
 use super::Report;
 use super::facts::{Facts, Labelled};
-use super::publication::quoted;
-use crate::config::{Tables, written_key};
+use crate::config::{Severity, Tables, written_key};
+use crate::store::schema::advice;
 
 /// A model or list that names what cannot be captured is a fault of the configuration.
 pub(super) fn exist(facts: &Facts<'_>, report: &mut Report) {
@@ -37,6 +37,21 @@ fn key_of_listed(facts: &Facts<'_>, schema: &str, name: &str) -> String {
     )
 }
 
+/// A schema of which nothing is captured was probably meant to be another.
+pub(super) fn fill_schemas(facts: &Facts<'_>, report: &mut Report) {
+    for (at, listed) in facts.config.database.tables.iter().enumerate() {
+        let Tables::Schema(schema) = listed else { continue };
+        if facts.observed.tables.iter().any(|table| table.schema == *schema) {
+            continue;
+        }
+        let key = format!("database.tables[{at}]");
+        let problem = format!("there is no schema {schema}, or it has no tables");
+        let mut fault = facts.config.places.fault_at(&key, problem, "correct or remove it");
+        fault.severity = Severity::Warning;
+        report.configuration.push(fault);
+    }
+}
+
 pub(super) fn are_published(facts: &Facts<'_>, report: &mut Report) {
     if facts.observed.publication.is_none() {
         return;
@@ -50,14 +65,11 @@ pub(super) fn are_published(facts: &Facts<'_>, report: &mut Report) {
         let identity: String = table
             .without_identity
             .iter()
-            .map(|member| format!("alter table {member} replica identity full;\n"))
+            .map(|member| advice::identity_full(member) + "\n")
             .collect();
-        let fix = format!(
-            "{identity}alter publication {} add table only {};",
-            quoted(facts),
-            table.quoted
-        );
-        let problem = format!("is not in the publication {}", facts.installation.publication);
+        let publication = &facts.installation.publication;
+        let fix = identity + &advice::publish_table(publication, &table.quoted);
+        let problem = format!("is not in the publication {publication}");
         report.error(format!("table {}", table.quoted), problem, &fix);
     }
 }
@@ -73,8 +85,7 @@ pub(super) fn keep_old_values(facts: &Facts<'_>, report: &mut Report) {
             let problem = format!(
                 "does not keep old values, which the model {label} wants (or old_values = false)"
             );
-            let fix = format!("alter table {member} replica identity full;");
-            report.error(format!("table {member}"), problem, &fix);
+            report.error(format!("table {member}"), problem, &advice::identity_full(member));
         }
     }
 }

@@ -429,9 +429,10 @@ pub fn inbox() -> (mpsc::UnboundedSender<ToLane>, mpsc::UnboundedReceiver<ToLane
 }
 
 /// Asks the ledger to write everything it has been told, and waits for it.
-pub async fn flush(ledger: &mpsc::UnboundedSender<Entry>) {
+pub async fn flush(ledger: &mpsc::UnboundedSender<Entry>, gate: &Gate) {
     let (sender, written) = oneshot::channel();
     if ledger.send(Entry::Flush(sender)).is_ok() {
+        gate.hurry();
         // An error means that the ledger is gone; whoever watches it says why.
         let _ = written.await;
     }

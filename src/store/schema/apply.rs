@@ -50,6 +50,14 @@ pub struct Applied {
     pub left: usize,
 }
 
+/// Somebody held a lock, or did the same at the same moment: a daemon makes partitions too.
+const IN_THE_WAY: [SqlState; 4] = [
+    SqlState::LOCK_NOT_AVAILABLE,
+    SqlState::T_R_DEADLOCK_DETECTED,
+    SqlState::DUPLICATE_TABLE,
+    SqlState::UNIQUE_VIOLATION,
+];
+
 type Say<'a> = &'a mut (dyn FnMut(Line) + Send);
 
 impl Session {
@@ -84,43 +92,36 @@ impl Session {
     pub async fn apply(&self, steps: &[Step], say: Say<'_>) -> Result<Applied, StoreError> {
         let mut applied = Applied::default();
         for step in steps {
-            let line = |mark, text: &str, fix| Line {
-                mark,
-                subject: step.subject.clone(),
-                text: text.to_owned(),
-                fix,
-            };
-            let is_left = match &step.action {
-                Action::Already(what) => {
-                    say(line(Mark::Already, what, None));
-                    false
-                }
-                Action::Refuse { why, fix } => {
-                    say(line(Mark::Left, why, Some(fix.clone())));
-                    true
-                }
-                Action::Run(run) => {
-                    match self.take(run, &mut |text| say(line(Mark::Waiting, text, None))).await {
-                        Ok(()) => {
-                            applied.done += 1;
-                            say(line(Mark::Done, &run.done, None));
-                            false
-                        }
-                        Err(error) if error.is_disconnected() => return Err(error),
-                        Err(error) => {
-                            let fix = Some(advice(step, &error));
-                            say(line(Mark::Left, &reason(&error), fix));
-                            true
-                        }
-                    }
-                }
-            };
+            let line = self.step(step, say).await?;
+            applied.done += usize::from(line.mark == Mark::Done);
+            let is_left = line.mark == Mark::Left;
             applied.left += usize::from(is_left);
+            say(line);
             if is_left && step.is_essential {
                 break;
             }
         }
         Ok(applied)
+    }
+
+    async fn step(&self, step: &Step, say: Say<'_>) -> Result<Line, StoreError> {
+        let line = |mark, text: &str, fix| Line {
+            mark,
+            subject: step.subject.clone(),
+            text: text.to_owned(),
+            fix,
+        };
+        let run = match &step.action {
+            Action::Already(what) => return Ok(line(Mark::Already, what, None)),
+            Action::Refuse { why, fix } => return Ok(line(Mark::Left, why, Some(fix.clone()))),
+            Action::Run(run) => run,
+        };
+        match self.take(run, &mut |text| say(line(Mark::Waiting, text, None))).await {
+            Ok(()) if run.is_upkeep => Ok(line(Mark::Already, &run.done, None)),
+            Ok(()) => Ok(line(Mark::Done, &run.done, None)),
+            Err(error) if error.is_disconnected() => Err(error),
+            Err(error) => Ok(line(Mark::Left, &reason(&error), Some(advice(step, &error)))),
+        }
     }
 
     async fn take(
@@ -154,7 +155,7 @@ impl Session {
                 {
                     sql = rebuild;
                 }
-                (Some(code), _) if *code == SqlState::LOCK_NOT_AVAILABLE && tries < LOCK_TRIES => {
+                (Some(code), _) if IN_THE_WAY.contains(code) && tries < LOCK_TRIES => {
                     waiting("somebody uses it; trying again");
                     tokio::time::sleep(LOCK_PAUSE).await;
                 }

@@ -11,7 +11,7 @@ mod script;
 pub use apply::{Applied, Line, Mark};
 pub use observed::{Observed, PublicationState, ServerState, TableState};
 pub use plan::{OLDEST_SERVER, plan};
-pub use script::{MIGRATIONS, identifier, print};
+pub use script::{MIGRATIONS, advice, identifier, print};
 
 /// What an installation needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,6 +73,8 @@ pub struct Run {
     pub sql: String,
     /// Tried in place of `sql` when PostgreSQL refuses to replace a view of another shape.
     pub rebuild: Option<String>,
+    /// Keeps what is there as it should be, and is not worth being called done.
+    pub is_upkeep: bool,
     /// Waits for transactions and must not stand in one: making a slot.
     pub is_alone: bool,
 }

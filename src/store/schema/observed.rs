@@ -48,8 +48,10 @@ pub struct ServerState {
     pub system_identifier: u64,
     /// Where its WAL ends.
     pub wal_position: Lsn,
-    /// Whether there is a schema `walhook`.
-    pub has_schema: bool,
+    /// Whose the schema `walhook` is; `None` if there is none.
+    pub schema_owner: Option<String>,
+    /// Whether it is ours: the log is written by its owner alone.
+    pub owns_schema: bool,
     /// How many of walhook's two roles there are.
     pub roles: i64,
 }
@@ -105,7 +107,8 @@ impl Observed {
             wal_level: "logical".to_owned(),
             system_identifier: 0,
             wal_position: Lsn(0),
-            has_schema: false,
+            schema_owner: None,
+            owns_schema: false,
             roles: 0,
         };
         let tables = installation.tables.iter().map(|table| {
@@ -218,8 +221,9 @@ impl Session {
     pub async fn observe(&self, installation: &Installation) -> Result<Observed, StoreError> {
         let (server, has_migrations) = self.server_state().await?;
         let version = match has_migrations {
-            true => self.installed_version().await?,
-            false => 0,
+            true if server.owns_schema => self.installed_version().await?,
+            // Somebody else's cannot be read, and is not ours to upgrade.
+            true | false => 0,
         };
         let publication = self.publication_state(&installation.publication).await?;
         let tables = self.captured_tables(installation).await?;
@@ -229,7 +233,7 @@ impl Session {
             true => None,
             false => self.slot_state(&installation.slot).await?,
         };
-        let (checkpoint, waiting) = match version > 0 {
+        let (checkpoint, waiting) = match version > 0 && server.owns_schema {
             true => (self.latest_checkpoint(&installation.slot).await?, self.waiting().await?),
             false => (None, 0),
         };
@@ -252,7 +256,8 @@ impl Session {
             // The function shows as a signed number what the protocol shows as an unsigned one.
             system_identifier: identifier.parse::<i64>().unwrap_or_default() as u64,
             wal_position: lsn(row.get("wal_position")),
-            has_schema: row.get("has_schema"),
+            schema_owner: row.get("schema_owner"),
+            owns_schema: row.get("owns_schema"),
             roles: row.get("roles"),
         };
         Ok((state, row.get("has_migrations")))

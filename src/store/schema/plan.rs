@@ -1,4 +1,7 @@
 //! What an installation still needs. Pure: decides from what was observed.
+//!
+//! Tables are only ever added to the publication. Somebody may have added others on purpose, and
+//! a slip of the configuration must not lose events; `check` names them.
 
 use super::script::{self, fill};
 use super::{Action, Installation, MIGRATIONS, Observed, Run, Step, TableState};
@@ -51,6 +54,11 @@ fn unusable_server(observed: &Observed) -> Option<Step> {
         let fix = "let database.url name the primary";
         return Some(essential(refuse("server", "this server is a standby", fix)));
     }
+    if let Some(owner) = server.schema_owner.as_ref().filter(|_| !server.owns_schema) {
+        let why = format!("belongs to the role {owner}, not to {}", server.role);
+        let fix = format!("let database.url name {owner}, or a member of it");
+        return Some(essential(refuse("schema walhook", why, fix)));
+    }
     let newest = MIGRATIONS.len() as i32;
     (observed.version > newest).then(|| {
         let why = format!("is at version {}, this walhook knows {newest}", observed.version);
@@ -60,7 +68,7 @@ fn unusable_server(observed: &Observed) -> Option<Step> {
 
 fn schema(observed: &Observed) -> Vec<Step> {
     let mut steps = Vec::new();
-    if !observed.server.has_schema {
+    if observed.server.schema_owner.is_none() {
         let step = run("schema walhook", "created", fill(script::CREATE_SCHEMA, &[]));
         steps.push(essential(step));
     }
@@ -77,15 +85,21 @@ fn schema(observed: &Observed) -> Vec<Step> {
     if let Action::Run(run) = &mut views.action {
         run.rebuild = Some(format!("{}{definitions}", script::DROP_VIEWS));
     }
-    steps.push(essential(views));
     let sql = format!("{}{}", script::ROLES, script::GRANTS);
     let done = match observed.server.roles {
         2 => "granted what they need",
         _ => "created and granted what they need",
     };
-    steps.push(run("roles walhook_admin, walhook_viewer", done, sql));
+    let roles = run("roles walhook_admin, walhook_viewer", done, sql);
     let partitions = run("log partitions", "ready for a week ahead", script::MAKE_PARTITIONS);
-    steps.push(partitions);
+    // Done again each time, and news only once.
+    let is_upkeep = observed.version == MIGRATIONS.len() as i32;
+    for mut step in [essential(views), roles, partitions] {
+        if let Action::Run(run) = &mut step.action {
+            run.is_upkeep = is_upkeep;
+        }
+        steps.push(step);
+    }
     steps
 }
 
@@ -125,11 +139,12 @@ fn table(state: &TableState, observed: &Observed, installation: &Installation) -
     let stays_without = state.without_identity.iter().find(|t| !to_change.contains(t));
     let to_publish = !state.is_published && !all;
     if let Some(member) = stays_without.filter(|_| to_publish) {
+        let it = if *member == state.quoted { "it" } else { member };
         let why = format!(
-            "{member} has no replica identity: once published, PostgreSQL would refuse its updates \
-             and deletes"
+            "{it} has no replica identity: once published, PostgreSQL would refuse its updates and \
+             deletes"
         );
-        let fix = format!("alter table {member} replica identity full;");
+        let fix = script::advice::identity_full(member);
         return refuse(subject, why, format!("{fix}\nor give it a primary key, then init again"));
     }
     let mut sql = String::new();

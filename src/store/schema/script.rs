@@ -53,6 +53,31 @@ pub(super) fn definitions() -> String {
     sql
 }
 
+/// Statements that `init` says and `check` advises.
+pub mod advice {
+    use super::{ADVANCE_SLOT, IDENTITY_FULL, PUBLISH_TABLE, PUBLISH_VIA_ROOT, fill};
+
+    /// Moves `slot` to the end of the WAL.
+    pub fn advance_slot(slot: &str) -> String {
+        fill(ADVANCE_SLOT, &[("slot", slot)]).trim_end().to_owned()
+    }
+
+    /// Lets changes of `table`, as SQL spells it, carry the old row.
+    pub fn identity_full(table: &str) -> String {
+        fill(IDENTITY_FULL, &[("table", table)]).trim_end().to_owned()
+    }
+
+    /// Adds `table`, as SQL spells it, to `publication`.
+    pub fn publish_table(publication: &str, table: &str) -> String {
+        fill(PUBLISH_TABLE, &[("publication", publication), ("table", table)]).trim_end().to_owned()
+    }
+
+    /// Lets `publication` show partitions as their root table.
+    pub fn publish_via_root(publication: &str) -> String {
+        fill(PUBLISH_VIA_ROOT, &[("publication", publication)]).trim_end().to_owned()
+    }
+}
+
 /// Puts values into the variables of `template`: `:"name"` becomes an identifier, `:'name'` a
 /// literal, `:name` the value as it stands. What is no variable of `values` stays.
 pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
