@@ -157,13 +157,6 @@ async fn a_large_transaction_goes_on_where_kill_9_left_it() {
     hooks.arrived(500).await;
     daemon.kill().await;
     let before = hooks.len();
-    let inside: bool = database
-        .query_one(
-            "select ordinal > 0 and ordinal < 3000 from walhook.checkpoint order by flush desc limit 1",
-            &[],
-        )
-        .await;
-    assert!(inside, "the watermark moves inside a transaction");
     let daemon = site.run().await;
     let hooks = hooks
         .until(|hooks| {
@@ -365,7 +358,7 @@ async fn a_holder_that_was_away_steps_back_when_another_has_the_slot() {
         .await;
     second.says("streaming").await;
     pause("CONT").await;
-    first.says("not streaming; trying again").await;
+    first.says("replication broke").await;
     database.execute("insert into items (n) select generate_series(2, 21)").await;
     let hooks = hooks.until(|hooks| first_arrivals(hooks).len() == 21).await;
     database.becomes_true("select count(*) = 0 from walhook.pending").await;
