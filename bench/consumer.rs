@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -45,7 +47,11 @@ impl Kind<'_> {
         match self {
             Self::Walhook { program, endpoints, settings, .. } => {
                 let config = config(site, sink, *endpoints, settings);
-                std::fs::write(site.home.path().join("config.toml"), config)?;
+                write_private(&site.home.path().join("config.toml"), &config)?;
+                write_private(
+                    &site.home.path().join("secret"),
+                    "whsec_YmVuY2hiZW5jaGJlbmNoYmVuY2g=",
+                )?;
                 let output =
                     Command::new(program).arg("init").current_dir(site.home.path()).output();
                 let output = output.await?;
@@ -134,6 +140,13 @@ fn measured_pid(pid: u32, profiled: bool) -> u32 {
     pid
 }
 
+/// What `walhook check` would ask for: others may not read it.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file =
+        File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
 fn config(site: &Site, sink: &Sink, endpoints: usize, settings: &str) -> String {
     let (url, name) = (&site.url, &site.name);
     let mut text = format!(
@@ -147,8 +160,7 @@ fn config(site: &Site, sink: &Sink, endpoints: usize, settings: &str) -> String 
     for number in 0..endpoints {
         let _ = write!(
             text,
-            "[[endpoints]]\nname = \"e{number}\"\nurl = {:?}\nsecrets = [\"bench-secret-{number}\"]\n\
-             {settings}\n",
+            "[[endpoints]]\nname = \"e{number}\"\nurl = {:?}\nsecrets = [\"file:secret\"]\n{settings}\n",
             sink.url(number)
         );
     }

@@ -139,7 +139,7 @@ async fn verify_log(
     if !site.ask::<bool>("select to_regclass('walhook.attempt') is not null").await? {
         return Ok(());
     }
-    let sql = "select count(*) from walhook.attempt where outcome = 'success' and attempt = 1 \
+    let sql = "select count(*) from walhook.attempt where outcome = 'success' and attempt = 1 and commit_lsn > '0/1' \
                and event_type like '%.created'";
     let logged: i64 = site.ask(sql).await?;
     if logged as u64 != deliveries {

@@ -33,7 +33,9 @@ pub(crate) struct World {
 impl World {
     /// Starts a cluster that writes to disk as a production one does.
     pub(crate) async fn start(arguments: Arguments) -> Result<Self, Failed> {
-        let arguments = arguments.scaled();
+        let mut arguments = arguments.scaled();
+        // It runs in a directory of its own.
+        arguments.walhook = arguments.walhook.canonicalize()?;
         std::fs::create_dir_all(&arguments.out)?;
         let settings = [
             ("track_commit_timestamp", "on"),
