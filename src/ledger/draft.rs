@@ -22,6 +22,9 @@ pub(super) struct Draft {
     pub(super) alerts: Vec<Alert>,
     /// Jobs that stay in memory and have a row in the queue once this is written.
     pub(super) marked: Vec<Arc<Job>>,
+    /// Jobs whose rows in the queue change. Until this is written the queue shows them as they
+    /// were, and lanes must know that they are still on their way.
+    pub(super) changing: Vec<Arc<Job>>,
     /// Dropped once this is written, which tells lanes.
     pub(super) receipts: Vec<Arc<Receipt>>,
     /// Who waits for this to be written.
@@ -96,6 +99,7 @@ impl Draft {
         match job.row_version() {
             Some(version) => {
                 self.rescheduled.push(Rescheduled { delivery: job.delivery.id.0, version, wait });
+                self.changing.push(Arc::clone(job));
             }
             None => {
                 self.bytes += job.delivery.body.len();
@@ -126,5 +130,47 @@ fn wait_after(outcome: &Outcome) -> Wait {
             ..attempted
         },
         Then::Done | Then::Failed => Wait { state: "ready", ..attempted },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::event::budget::Share;
+    use crate::event::job::Parked;
+    use crate::event::{Delivery, DeliveryId, Event, EventId};
+    use crate::lsn::Position;
+
+    fn queued() -> Arc<Job> {
+        let event = Event {
+            id: EventId(0),
+            event_type: Arc::from("order.updated"),
+            position: Position::default(),
+            commit_time: 0,
+            keys: [0, 0],
+        };
+        let delivery = Delivery {
+            id: DeliveryId(Uuid::nil()),
+            endpoint: EndpointId(Uuid::nil()),
+            event: Arc::new(event),
+            body: Bytes::new(),
+        };
+        let row = Parked { shape: 0, attempts: 0, charged: 0, version: 3 };
+        Arc::new(Job::parked(delivery, &row, Share::new(0).take(0)))
+    }
+
+    #[test]
+    fn a_row_that_changes_stays_in_memory_until_the_change_is_written() {
+        let mut draft = Draft::default();
+        let job = queued();
+        let seen_by_its_lane = Arc::downgrade(&job);
+        draft.park(&job, Parking::Blocked);
+        drop(job);
+        assert_eq!(draft.rescheduled.len(), 1);
+        assert!(seen_by_its_lane.upgrade().is_some(), "else the lane reads the old row");
+        drop(draft);
+        assert!(seen_by_its_lane.upgrade().is_none());
     }
 }
