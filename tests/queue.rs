@@ -459,3 +459,25 @@ async fn a_receiver_that_hangs_with_large_bodies_delays_no_neighbour() {
     database.becomes_true("select count(*) = 0 from walhook.pending").await;
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn an_endpoint_that_fails_now_and_then_can_be_paused_and_resumed() {
+    let database = items().await;
+    let hooks = Hooks::start(|hook| match hook.number("id") % 3 {
+        0 => Reply::Status(500),
+        _ => Reply::Status(200),
+    })
+    .await;
+    let settings = "ordering = \"none\"\nfailure_rest = [\"1ms\"]\nrate_limit_per_second = 200\n\
+                    retry = { schedule = [\"20ms\"], jitter = 0.0 }";
+    let site = Site::new(&database, &["public.items"], &endpoint("crm", &hooks.url("/"), settings));
+    let daemon = site.up().await;
+    database.execute("insert into items (n) select generate_series(1, 3000)").await;
+    hooks.arrived(100).await;
+    database.execute("update walhook.endpoint set state = 'paused' where name = 'crm'").await;
+    daemon.says("endpoint changed state").await;
+    assert!(hooks.len() < 2000, "{} were sent before the pause was heard", hooks.len());
+    database.execute("update walhook.endpoint set state = 'active' where name = 'crm'").await;
+    daemon.says_again("endpoint changed state", 2).await;
+    daemon.stop().await;
+}

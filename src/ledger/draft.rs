@@ -77,6 +77,13 @@ impl Draft {
         self.wait(job, Wait { state, hold_reason, ..unchanged(job) });
     }
 
+    /// Takes up how an endpoint fares. Later news replaces earlier, but for its being disabled.
+    pub(super) fn fare(&mut self, fare: Fare) {
+        let former = self.fares.remove(&fare.endpoint).and_then(|former| former.disabled);
+        let disabled = fare.disabled.or(former);
+        self.fares.insert(fare.endpoint, Fare { disabled, ..fare });
+    }
+
     /// Writes a row for a delivery that stays in memory, so that it no longer holds the watermark.
     pub(super) fn mark_in_flight(&mut self, job: Arc<Job>) {
         self.parked.push(ParkedJob {
@@ -139,7 +146,7 @@ mod tests {
 
     use super::*;
     use crate::event::budget::Share;
-    use crate::event::job::Parked;
+    use crate::event::job::{DisabledReason, Parked};
     use crate::event::{Delivery, DeliveryId, Event, EventId};
     use crate::lsn::Position;
 
@@ -172,5 +179,21 @@ mod tests {
         assert!(seen_by_its_lane.upgrade().is_some(), "else the lane reads the old row");
         drop(draft);
         assert!(seen_by_its_lane.upgrade().is_none());
+    }
+
+    #[test]
+    fn news_of_an_endpoint_keeps_that_it_was_disabled() {
+        let fare = |version, disabled| Fare {
+            endpoint: EndpointId(Uuid::nil()),
+            version,
+            disabled,
+            consecutive_failures: 0,
+            failing_since: None,
+        };
+        let mut draft = Draft::default();
+        draft.fare(fare(1, Some(DisabledReason::Gone)));
+        draft.fare(fare(2, None));
+        let kept = fare(2, Some(DisabledReason::Gone));
+        assert_eq!(draft.fares.into_values().collect::<Vec<_>>(), [kept]);
     }
 }

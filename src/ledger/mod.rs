@@ -169,9 +169,7 @@ impl Ledger {
                 self.draft.park(&job, parking);
                 self.draft.receipts.extend(receipt);
             }
-            Entry::Fares(fare) => {
-                self.draft.fares.insert(fare.endpoint, fare);
-            }
+            Entry::Fares(fare) => self.draft.fare(fare),
             Entry::Alert(alert) => self.draft.alerts.push(alert),
         }
         self.draft.touch(now.into_std());

@@ -82,6 +82,8 @@ pub struct Lane {
     health: Health,
     /// Number of this lane's last news of the endpoint.
     fare_version: i64,
+    /// Number of the news by which this lane last disabled its endpoint.
+    disabled_by: i64,
     fitness: Fitness,
     mode: Mode,
     keys: Keys,
@@ -159,6 +161,7 @@ impl Lane {
             metrics,
             health: loaded.health,
             fare_version: loaded.fare_version,
+            disabled_by: 0,
             fitness,
             mode: Mode::at_start(loaded.has_backlog),
             keys,
@@ -230,16 +233,18 @@ impl Lane {
         }
     }
 
-    /// Follows a change of state that an operator made; what is older than this lane's own news
-    /// is not one.
+    /// Follows a change of state that an operator made. What is older than the news by which this
+    /// lane disabled its endpoint is not one; other news leave the state alone.
     fn follow(&mut self, state: EndpointState) {
         let health = state.health;
-        if state.fare_version < self.fare_version || health == self.health {
+        if state.fare_version < self.disabled_by || health == self.health {
             return;
         }
         tracing::info!(endpoint = self.endpoint.name, ?health, "endpoint changed state");
         if health == Health::Active {
             self.fitness.enable(&self.endpoint);
+            // The count begins anew, also after a restart.
+            self.tell_fare(None);
             self.next_due = Some(Instant::now());
         }
         self.health = health;
