@@ -3,6 +3,12 @@
 set synchronous_commit = on;
 set search_path = pg_catalog, pg_temp;
 set timezone = 'UTC';
+-- Limits and habits that a role or database has been given are meant for its applications.
+set default_transaction_read_only = off;
+set client_min_messages = warning;
+select set_config(name, '0', false)
+from   pg_settings
+where  name in ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_session_timeout');
 set idle_in_transaction_session_timeout = '60s';
 -- Every statement reads a page or a few rows; over a long queue the planner thinks otherwise and
 -- compiles it, for longer than it runs.

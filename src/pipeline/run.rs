@@ -182,7 +182,7 @@ impl ReadError {
         match self {
             Self::Replication(error) => error.is_transient(),
             Self::Catalog(_) | Self::LedgerEnded => true,
-            Self::Store(error) => error.is_disconnected(),
+            Self::Store(error) => error.is_transient(),
             Self::Decode(_) | Self::Capture(_) => false,
         }
     }

@@ -125,7 +125,8 @@ impl TakeoverError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Replication(error) => error.is_transient(),
-            Self::Store(error) => error.is_disconnected(),
+            Self::Store(error) => error.is_transient(),
+            Self::Catalog(_) => true,
             _ => false,
         }
     }

@@ -91,13 +91,17 @@ impl Pipeline {
         let confirmed = before.and_then(|slot| slot.confirmed);
         let checkpoint = gap::examine(&session, &setup, checkpoint, (&system, confirmed)).await?;
         session.release_in_flight().await?;
-        session.make_partitions().await?;
+        // Its default partition takes rows too, so the log can do without until somebody's lock
+        // is gone.
+        if let Err(error) = session.make_partitions().await {
+            tracing::warn!(error = %store::chain(&error), "partitions of the log are not made yet");
+        }
         let settled = session.settled_beyond(&checkpoint).await?.into_iter().collect();
         let models = models::bind(&session, &setup).await?;
         let tables = models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
         let models = models.into_iter().map(|(_, model)| model).collect();
         let system_identifier = system.system_identifier;
-        let routing = RouterSettings { system_identifier, ..setup.routing };
+        let routing = RouterSettings { system_identifier, ..setup.routing.clone() };
         let mut router = Router::new(routing, models, setup.endpoints.clone())?;
         models::release_mended(&session, &setup, (&mut router, tables)).await?;
         let loaded = setup.load_endpoints(&session).await?;

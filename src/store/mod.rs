@@ -83,6 +83,17 @@ impl StoreError {
         }
     }
 
+    /// Trying again may help without anybody doing anything to walhook: besides a lost session, a
+    /// full disk, a lock, a deadlock, a cancelled statement, a primary that is a standby just now.
+    pub fn is_transient(&self) -> bool {
+        self.is_disconnected()
+            || self.code().is_some_and(|code| {
+                let code = code.code();
+                matches!(&code[..2], "40" | "53" | "58")
+                    || matches!(code, "25006" | "55P03" | "57014")
+            })
+    }
+
     /// PostgreSQL refused a value, not the statement: another batch may pass.
     pub fn is_about_data(&self) -> bool {
         self.code().is_some_and(|code| {
