@@ -3,6 +3,12 @@
 set synchronous_commit = on;
 set search_path = pg_catalog, pg_temp;
 set timezone = 'UTC';
+-- Limits and habits that a role or database has been given are meant for its applications.
+set default_transaction_read_only = off;
+set client_min_messages = warning;
+select set_config(name, '0', false)
+from   pg_settings
+where  name in ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_session_timeout');
 -- A daemon that froze in the middle of a batch must not keep another from taking the slot. The
 -- batch is kept and written again.
 set idle_in_transaction_session_timeout = '10s';

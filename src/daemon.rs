@@ -155,6 +155,7 @@ fn setup_of(config: &Config, metrics: &Arc<Metrics>, status: &Status) -> Setup {
             int8_as_number: config.payload.int8 == Int8::Number,
             include_source: config.payload.include_source,
             max_event_bytes: config.delivery.max_event_bytes,
+            tables: config.database.tables.clone(),
         },
         network: Arc::new(Network::new(network, Resolver::system())),
         budget_bytes: config.delivery.memory_budget,

@@ -104,6 +104,19 @@ async fn interim_answers_are_passed_over() {
 }
 
 #[tokio::test]
+async fn interim_answers_without_end_are_a_failure_at_once() {
+    let receiver = Receiver::start(|mut peer| async move {
+        peer.request().await;
+        while peer.send("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000)).await {}
+    })
+    .await;
+    let attempt = attempt(&endpoint(&receiver.url("/"))).await;
+    let (class, message) = no_answer(&attempt);
+    assert_eq!(class, ErrorClass::Protocol);
+    assert!(message.contains("1xx answers without end"), "{message}");
+}
+
+#[tokio::test]
 async fn an_http_1_0_receiver_is_understood() {
     let receiver = Receiver::start(|mut peer| async move {
         peer.request().await;
@@ -394,9 +407,9 @@ async fn a_silent_receiver_is_of_class_timeout() {
 async fn a_trickle_does_not_extend_the_deadline() {
     let receiver = Receiver::start(|mut peer| async move {
         peer.request().await;
-        // Interim answers without end: something comes all the time, but no answer.
+        // Something comes all the time, but no answer.
         while peer.send("HTTP/1.1 102 Processing\r\n\r\n").await {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })
     .await;

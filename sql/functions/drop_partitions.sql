@@ -2,6 +2,7 @@ create or replace function walhook.drop_partitions(succeeded interval, failed in
 returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
+-- Whoever waits for a lock of the log makes every delivery behind it wait too.
 set lock_timeout = '1s'
 as $$
 declare
@@ -26,9 +27,17 @@ begin
         execute format('drop table walhook.%I', partition);
         dropped := dropped + 1;
     end loop;
+    -- Of days that had no partition.
+    insert into walhook.failed_attempt
+    select a.* from walhook.attempt_default as a
+    where  a.committed_at < now() - succeeded
+    and    exists (select from walhook.attempt_default as last
+                   where  last.delivery_id = a.delivery_id and last.outcome = 'failed')
+    on conflict do nothing;
+    delete from walhook.attempt_default where committed_at < now() - succeeded;
     delete from walhook.failed_attempt where committed_at < now() - failed;
     return dropped;
 end
 $$;
-comment on function walhook.drop_partitions(interval, interval) is 'Drops the log''s partitions older than the first interval, keeping failed deliveries for the second; returns how many. Gives up where a reader of the log is in the way for a second.';
+comment on function walhook.drop_partitions(interval, interval) is 'Drops the log''s partitions older than the first interval, keeping failed deliveries for the second; returns how many.';
 revoke all on function walhook.drop_partitions(interval, interval) from public;

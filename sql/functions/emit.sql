@@ -5,7 +5,7 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if type is null or type !~ '^[a-z0-9_]+(\.[a-z0-9_]+)+$' then
+    if type is null or type !~ '^[a-z0-9_]+([.][a-z0-9_]+)+$' then
         raise exception 'event type % is not valid', coalesce(quote_literal(type), 'null')
             using errcode = 'invalid_parameter_value',
                   hint = 'Use lower-case words joined by dots, as in mfa.failed.';

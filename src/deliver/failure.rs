@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::fmt::Write;
+use std::io;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -39,7 +40,7 @@ impl Failure {
         };
         let (class, doing) = if broke_in_tls(error) {
             (ErrorClass::Tls, format!("TLS with {host} broke"))
-        } else if error.is_parse() {
+        } else if error.is_parse() || is_nonsense(error) {
             (ErrorClass::Protocol, format!("{host} answered what is not HTTP/1.1"))
         } else {
             (ErrorClass::Reset, format!("{host} closed the connection without an answer"))
@@ -73,6 +74,12 @@ pub(super) fn answered(status: u16) -> String {
 fn broke_in_tls(error: &hyper::Error) -> bool {
     let sources = std::iter::successors(error.source(), |inner| (*inner).source());
     sources.filter_map(|inner| inner.downcast_ref()).any(tls::is_tls_failure)
+}
+
+/// The wire itself refuses what came.
+fn is_nonsense(error: &hyper::Error) -> bool {
+    let source = error.source().and_then(|inner| inner.downcast_ref::<io::Error>());
+    source.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
 }
 
 fn chain(error: &dyn Error) -> String {

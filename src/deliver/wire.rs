@@ -81,6 +81,8 @@ impl Seen {
 struct Sight {
     anything: bool,
     at: At,
+    /// Bytes that came before the status line that counts.
+    interim: usize,
 }
 
 /// Where in the answer the next byte stands.
@@ -98,6 +100,10 @@ enum At {
     Garbage,
 }
 
+/// Room for answers of 1xx. hyper passes over them for as long as they come, faster than any
+/// deadline is looked at.
+const MOST_INTERIM_BYTES: usize = 64 * 1024;
+
 /// Length of `HTTP/1.1 200`.
 const START: usize = 12;
 
@@ -108,14 +114,17 @@ impl Default for At {
 }
 
 impl Sight {
-    fn see(&mut self, bytes: &[u8]) {
+    /// False once 1xx answers have used up their room.
+    fn see(&mut self, bytes: &[u8]) -> bool {
         self.anything |= !bytes.is_empty();
         for byte in bytes {
             if matches!(self.at, At::Final(_) | At::Garbage) {
-                return;
+                return true;
             }
             self.at = self.at.after(*byte);
+            self.interim += 1;
         }
+        self.interim <= MOST_INTERIM_BYTES
     }
 }
 
@@ -173,8 +182,13 @@ impl AsyncRead for Wire {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
         })?;
-        self.seen.lock().see(&buf.filled()[before..]);
-        Poll::Ready(Ok(()))
+        match self.seen.lock().see(&buf.filled()[before..]) {
+            true => Poll::Ready(Ok(())),
+            false => {
+                let text = "1xx answers without end";
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)))
+            }
+        }
     }
 }
 

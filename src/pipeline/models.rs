@@ -20,7 +20,7 @@ pub(super) async fn bind(
 ) -> Result<Vec<(TableName, BoundModel)>, StoreError> {
     let mut bound = HashMap::new();
     for (oid, table) in session.modelled_tables(&setup.publication).await? {
-        let model = BoundModel::undeclared(oid, &table.schema, &table.name);
+        let model = setup.routing.undeclared(oid, &table.schema, &table.name);
         bound.insert(oid, (table, model));
     }
     for (table, model) in &setup.models {

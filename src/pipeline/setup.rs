@@ -21,6 +21,9 @@ use crate::store::catalog::CatalogError;
 /// saying a new one and us knowing it, the ledger would think itself fenced.
 pub(super) type Epoch = Arc<RwLock<i64>>;
 
+/// Before the slot is taken for the first time.
+pub(super) const NEVER_HELD: i64 = 0;
+
 /// What a pipeline is made of. Checked by `config`; bound to the database here.
 #[derive(Clone)]
 pub struct Setup {
@@ -146,6 +149,7 @@ impl TakeoverError {
         match self {
             Self::Replication(error) => error.is_transient(),
             Self::Store(error) => error.is_transient(),
+            Self::Catalog(_) => true,
             _ => false,
         }
     }

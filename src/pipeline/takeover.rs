@@ -10,7 +10,7 @@ use super::Reader;
 use super::lanes::{LaneHandle, Lanes};
 use super::replay::Replay;
 use super::run::Pipeline;
-use super::setup::{Epoch, Left, Setup, TakeoverError};
+use super::setup::{Epoch, Left, NEVER_HELD, Setup, TakeoverError};
 use super::watcher::Watcher;
 use super::{gap, models};
 use crate::capture::Capture;
@@ -22,7 +22,7 @@ use crate::ledger::{self, Ledger};
 use crate::lsn::Lsn;
 use crate::replication::{Session, Stream, System};
 use crate::route::{Router, RouterSettings};
-use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession, chain};
+use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession};
 
 /// Requests that all lanes together may have under way, beyond one each.
 const MOST_CONNECTIONS: usize = 512;
@@ -61,9 +61,14 @@ impl Setup {
             return Err(TakeoverError::Moved);
         }
         let mut epoch = epoch.write().await;
-        let former = *epoch;
-        *epoch = session.take_slot(&self.slot, &host_name()).await?;
-        Ok(Taken { stream, system, slot, is_ours_still: *epoch == former + 1 })
+        let taken = session.take_slot(&self.slot, &host_name()).await?;
+        let is_ours_still = taken == *epoch + 1;
+        // Nothing that this process has in memory may be written by an epoch that came after
+        // somebody else's: then the former one stays, and the ledger is fenced.
+        if is_ours_still || *epoch == NEVER_HELD {
+            *epoch = taken;
+        }
+        Ok(Taken { stream, system, slot, is_ours_still })
     }
 }
 
@@ -100,16 +105,17 @@ impl Pipeline {
         }
         let checkpoint = gap::examine(&session, &setup, checkpoint, (&system, slot)).await?;
         session.release_in_flight().await?;
+        // Its default partition takes rows too, so the log can do without until somebody's lock
+        // is gone.
         if let Err(error) = session.make_partitions().await {
-            // Somebody reads the log. It takes rows without them, and the watcher tries again.
-            tracing::warn!(error = %chain(&error), "cannot make partitions of the log just now");
+            tracing::warn!(error = %store::chain(&error), "partitions of the log are not made yet");
         }
         let settled = session.settled_beyond(&checkpoint).await?.into_iter().collect();
         let models = models::bind(&session, &setup).await?;
         let tables = models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
         let models = models.into_iter().map(|(_, model)| model).collect();
         let system_identifier = system.system_identifier;
-        let routing = RouterSettings { system_identifier, ..setup.routing };
+        let routing = RouterSettings { system_identifier, ..setup.routing.clone() };
         let mut router = Router::new(routing, models, setup.endpoints.clone())?;
         models::release_mended(&session, &setup, (&mut router, tables)).await?;
         let loaded = setup.load_endpoints(&session).await?;

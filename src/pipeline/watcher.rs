@@ -84,8 +84,13 @@ impl Watcher {
         }
         if now >= self.kept_house {
             self.kept_house = now + KEEP_HOUSE;
-            session.make_partitions().await?;
-            session.drop_partitions(self.retention).await?;
+            for kept in
+                [session.make_partitions().await, session.drop_partitions(self.retention).await]
+            {
+                if let Err(error) = kept {
+                    tracing::warn!(error = %chain(&error), "the log's partitions stay as they are");
+                }
+            }
         }
         Ok(())
     }

@@ -175,7 +175,7 @@ impl Router {
         // An undeclared table keeps the label of its first sight, so that a rename does not
         // take it out of its filters.
         let state = self.tables.entry(table.oid).or_insert_with(|| TableState {
-            model: BoundModel::undeclared(table.oid, &table.schema, &table.name),
+            model: self.settings.undeclared(table.oid, &table.schema, &table.name),
             plan: None,
         });
         if let Some(plan) = &mut state.plan {

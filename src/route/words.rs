@@ -5,10 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::change::{Row, Table};
+use crate::config::Tables;
 use crate::event::Event;
 
 /// What holds for all bodies.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RouterSettings {
     /// `IDENTIFY_SYSTEM`'s system identifier.
     pub system_identifier: u64,
@@ -18,6 +19,20 @@ pub struct RouterSettings {
     pub include_source: bool,
     /// Bodies that would be larger keep their key columns only.
     pub max_event_bytes: usize,
+    /// Tables that are captured without a model. What else a publication has makes no events.
+    pub tables: Vec<Tables>,
+}
+
+impl RouterSettings {
+    /// The model of a table that has none of its own.
+    pub fn undeclared(&self, oid: u32, schema: &str, name: &str) -> BoundModel {
+        let is_captured = self.tables.iter().any(|tables| match tables {
+            Tables::One(table) => table.schema == schema && table.name == name,
+            Tables::Schema(captured) => captured == schema,
+        });
+        let model = BoundModel::undeclared(oid, schema, name);
+        if is_captured { model } else { BoundModel { events: Vec::new(), ..model } }
+    }
 }
 
 /// A model whose table was found in the catalog.
@@ -117,7 +132,7 @@ pub enum RouterError {
 
 impl BoundModel {
     /// The model of a table that is captured without one.
-    pub fn undeclared(oid: u32, schema: &str, name: &str) -> Self {
+    fn undeclared(oid: u32, schema: &str, name: &str) -> Self {
         Self {
             oid,
             label: format!("{schema}.{name}"),

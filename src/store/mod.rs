@@ -83,15 +83,15 @@ impl StoreError {
         }
     }
 
-    /// Trying again may help without anybody doing anything: the session is gone, or the server
-    /// is short of something, or somebody is in the way.
+    /// Trying again may help without anybody doing anything to walhook: besides a lost session, a
+    /// full disk, a lock, a deadlock, a cancelled statement, a primary that is a standby just now.
     pub fn is_transient(&self) -> bool {
-        let is_passing = |code: &SqlState| {
-            // Rollback of a transaction, resources, operator, system; a lock not to be had.
-            let class = &code.code()[..2];
-            matches!(class, "40" | "53" | "57" | "58") || *code == SqlState::LOCK_NOT_AVAILABLE
-        };
-        self.is_disconnected() || self.code().is_some_and(is_passing)
+        self.is_disconnected()
+            || self.code().is_some_and(|code| {
+                let code = code.code();
+                matches!(&code[..2], "40" | "53" | "58")
+                    || matches!(code, "25006" | "55P03" | "57014")
+            })
     }
 
     /// PostgreSQL refused a value, not the statement: another batch may pass.

@@ -91,6 +91,14 @@ fn a_table_without_a_model_is_called_by_its_own_name() {
 }
 
 #[test]
+fn a_published_table_that_the_configuration_does_not_name_makes_no_events() {
+    let mut table = orders(ReplicaIdentity::Full);
+    (table.oid, table.schema) = (1, "private".to_owned());
+    let mut router = router(vec![everything()]);
+    assert!(routed(&mut router, &change(&table, insert(&ROW))).is_empty());
+}
+
+#[test]
 fn the_transactions_actor_is_verbatim_and_wins_over_the_columns() {
     let mut model = order_model();
     model.user = vec![("id".to_owned(), "updated_by".to_owned())];

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use walhook::change::{
     Change, Column, OldTuple, ReplicaIdentity, Row, Span, Table, Transaction, Tuple,
 };
+use walhook::config::Tables;
 use walhook::endpoint::{Endpoint, EndpointId, Filter, Method, Ordering, RetryPolicy, TlsFiles};
 use walhook::lsn::{Lsn, Position};
 use walhook::route::{BoundModel, EventKind, KnownColumn, Routed, Router, RouterSettings};
@@ -116,6 +117,7 @@ pub(crate) fn settings() -> RouterSettings {
         int8_as_number: false,
         include_source: false,
         max_event_bytes: 1 << 20,
+        tables: ["public", "bill ing"].map(|name| Tables::Schema(name.to_owned())).into(),
     }
 }
 
