@@ -121,8 +121,7 @@ impl Reader {
         let mut next = Some(frame);
         while let Some(frame) = next {
             bytes += self.take(frame).await?;
-            let goes_on = bytes < CHUNK_BYTES && !self.lanes.is_full();
-            next = if goes_on { stream.next_buffered()? } else { None };
+            next = if bytes < CHUNK_BYTES { stream.next_buffered()? } else { None };
         }
         if self.router.has_learned() {
             let session = self.catalog.get().await?;

@@ -8,11 +8,6 @@ use futures_util::task::AtomicWaker;
 /// What a delivery takes besides its body: itself, its event, its place in queues.
 const OVERHEAD: usize = 512;
 
-/// Deliveries without bodies that fit into `bytes`.
-pub fn most_deliveries(bytes: usize) -> usize {
-    bytes / OVERHEAD
-}
-
 /// Memory that a delivery with a body of `bytes` takes.
 pub fn footprint(bytes: usize) -> usize {
     bytes + OVERHEAD
@@ -27,11 +22,11 @@ pub struct Share {
     room: AtomicWaker,
 }
 
-/// Room taken in a [`Share`]; given back when dropped, or before.
+/// Room taken in a [`Share`]; given back when dropped.
 #[derive(Debug)]
 pub struct Charge {
     share: Arc<Share>,
-    bytes: AtomicUsize,
+    bytes: usize,
 }
 
 impl Share {
@@ -43,7 +38,7 @@ impl Share {
     /// Takes `bytes`, past the limit if need be: who takes looks at [`Share::is_over`] afterwards.
     pub fn take(self: &Arc<Self>, bytes: usize) -> Charge {
         self.used.fetch_add(bytes, Ordering::Relaxed);
-        Charge { share: Arc::clone(self), bytes: AtomicUsize::new(bytes) }
+        Charge { share: Arc::clone(self), bytes }
     }
 
     /// Whether more is taken than the limit.
@@ -61,42 +56,23 @@ impl Share {
         self.limit
     }
 
-    /// Whether someone who waits for room still has to: until a quarter is free, lest the reader
-    /// go on for one delivery at a time.
-    pub fn is_full(&self) -> bool {
-        self.used() > self.low_water()
-    }
-
-    fn low_water(&self) -> usize {
-        self.limit - self.limit / 4
-    }
-
-    /// Returns when the share is no longer full. Cancel-safe; for one waiter at a time.
+    /// Returns when the share is within its limit. Cancel-safe; for one waiter at a time.
     pub async fn room(&self) {
         std::future::poll_fn(|context| {
             // Registered before the look, so that a charge dropped in between still wakes us.
             self.room.register(context.waker());
-            if self.is_full() { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+            if self.is_over() { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
         })
         .await;
     }
 }
 
-impl Charge {
-    /// Gives the room back although the delivery stays in memory: nobody is to wait for it.
-    pub fn waive(&self) {
-        let bytes = self.bytes.swap(0, Ordering::AcqRel);
-        let before = self.share.used.fetch_sub(bytes, Ordering::AcqRel);
-        let low_water = self.share.low_water();
-        if before > low_water && before - bytes <= low_water {
-            self.share.room.wake();
-        }
-    }
-}
-
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.waive();
+        let before = self.share.used.fetch_sub(self.bytes, Ordering::AcqRel);
+        if before > self.share.limit && before - self.bytes <= self.share.limit {
+            self.share.room.wake();
+        }
     }
 }
 
@@ -116,9 +92,7 @@ mod tests {
         drop(first);
         waiter.await.unwrap();
         assert_eq!(share.used(), 8);
-        second.waive();
-        assert_eq!(share.used(), 0);
         drop(second);
-        assert_eq!(share.used(), 0, "once");
+        assert_eq!(share.used(), 0);
     }
 }

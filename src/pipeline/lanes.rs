@@ -38,8 +38,6 @@ pub(super) struct Lanes {
     lanes: Vec<LaneHandle>,
     /// Lanes with something queued for them.
     touched: Vec<usize>,
-    /// A lane got more than its share since the last hand-over.
-    is_full: bool,
     /// For the ledger.
     entries: Vec<Entry>,
     /// Alerts that were raised already: kind, endpoint, subject.
@@ -48,13 +46,7 @@ pub(super) struct Lanes {
 
 impl Lanes {
     pub(super) fn new(lanes: Vec<LaneHandle>) -> Self {
-        Self {
-            lanes,
-            touched: Vec::new(),
-            is_full: false,
-            entries: Vec::new(),
-            raised: HashSet::new(),
-        }
+        Self { lanes, touched: Vec::new(), entries: Vec::new(), raised: HashSet::new() }
     }
 
     /// Makes a delivery of what was routed, for its lane or for the queue, unless it is settled
@@ -67,7 +59,6 @@ impl Lanes {
             return None;
         }
         let charge = lane.share.take(footprint(body.len()));
-        self.is_full |= lane.share.is_over();
         let event_type = trimmed.then(|| Arc::clone(&event.event_type));
         let delivery = Delivery { id, endpoint: lane.endpoint.id, event, body };
         let job = Arc::new(Job::routed(delivery, shape, replay.next_slot(), charge));
@@ -144,17 +135,11 @@ impl Lanes {
 
     /// Gives every lane what was queued for it, at once.
     pub(super) fn hand_over(&mut self) {
-        self.is_full = false;
         for index in self.touched.drain(..) {
             let lane = &mut self.lanes[index];
             // A lane that is gone was told to stop; its deliveries stay unsettled and come again.
             let _ = lane.sender.send(ToLane::Deliver(std::mem::take(&mut lane.queued)));
         }
-    }
-
-    /// Whether the reader should hand over and look for room before it goes on.
-    pub(super) fn is_full(&self) -> bool {
-        self.is_full
     }
 
     /// A wait for room, if a lane has more than its share.

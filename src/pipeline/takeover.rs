@@ -157,9 +157,7 @@ impl Setup {
             store: Arc::clone(&shared),
             connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
         };
-        // Half is for what comes from the WAL, half for what lanes read from the queue.
-        let share = self.budget_bytes / 2 / self.endpoints.len().max(1);
-        let share = share.max(SMALLEST_SHARE);
+        let share = (self.budget_bytes / self.endpoints.len().max(1)).max(SMALLEST_SHARE);
         let mut lanes = JoinSet::new();
         let mut handles = Vec::with_capacity(loaded.len());
         for (endpoint, (client, state)) in self.endpoints.iter().zip(loaded) {

@@ -8,13 +8,13 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{Lane, RECONSIDER};
-use crate::event::budget::{footprint, most_deliveries};
+use crate::event::budget::footprint;
 use crate::event::job::Job;
 use crate::lsn::Position;
 use crate::store::{BlockedRun, Bound, Health, QueuedDelivery, StoreError};
 
 /// Rows of one page.
-const PAGE_ROWS: usize = 500;
+const PAGE_ROWS: i64 = 500;
 
 /// Blocked rows of one key that are read at a time; they are sent one after the other.
 const RUN_ROWS: i64 = 50;
@@ -62,9 +62,7 @@ impl Lane {
             self.fetch = Some(self.fetch_due(self.due_capacity()));
         } else if let Some(run) = self.keys.next_to_read() {
             self.fetch = Some(self.fetch_run(run));
-        } else if !self.pages.is_full()
-            && let Some(cursor) = self.mode.wants_page(self.waiting_count(), now)
-        {
+        } else if let Some(cursor) = self.mode.wants_page(self.waiting_count(), now) {
             // After the endpoint was out of service, rows before the cursor may be ready again.
             let cursor = if std::mem::take(&mut self.rewind) { None } else { cursor };
             self.fetch = Some(self.fetch_page(cursor));
@@ -143,7 +141,7 @@ impl Lane {
         // Beyond everything that was ever read, nothing can be in memory.
         let is_new = cursor >= self.read_until;
         let in_memory = if is_new { Vec::new() } else { self.in_memory() };
-        let bound = self.page_bound(PAGE_ROWS);
+        let bound = Bound { rows: PAGE_ROWS, bytes: page_bytes(self.share.limit()) };
         Box::pin(async move {
             let page = async {
                 store.get().await?.backlog_page(endpoint, cursor, &in_memory, bound).await
@@ -154,7 +152,7 @@ impl Lane {
 
     fn fetch_due(&mut self, rows: usize) -> Fetch {
         let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
-        let bound = self.page_bound(rows);
+        let bound = Bound { rows: rows as i64, bytes: page_bytes(self.share.limit()) };
         let mut in_memory = self.in_memory();
         Box::pin(async move {
             let due = async {
@@ -187,7 +185,7 @@ impl Lane {
     }
 
     fn queued(&mut self, row: QueuedDelivery) -> Arc<Job> {
-        let charge = self.pages.take(footprint(row.delivery.body.len()));
+        let charge = self.share.take(footprint(row.delivery.body.len()));
         let job = Arc::new(Job::parked(row.delivery, &row.row, charge));
         if self.from_queue.len() == self.from_queue.capacity() {
             // Before it grows: most of it is gone from memory.
@@ -196,12 +194,9 @@ impl Lane {
         self.from_queue.insert(job.delivery.id.0, Arc::downgrade(&job));
         job
     }
+}
 
-    /// A page of at most `rows`, small enough that others fit beside it: the memory of one is
-    /// free again only when the last of its outcomes is committed.
-    fn page_bound(&self, rows: usize) -> Bound {
-        let bytes = self.pages.limit() / 8;
-        let rows = rows.min(most_deliveries(bytes)).max(1);
-        Bound { rows: rows as i64, bytes: i64::try_from(bytes).unwrap_or(i64::MAX) }
-    }
+/// A page takes at most a quarter of the share.
+fn page_bytes(limit: usize) -> i64 {
+    i64::try_from(limit / 4).unwrap_or(i64::MAX)
 }

@@ -26,7 +26,7 @@ use super::client::Client;
 use super::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::event::Attempt;
-use crate::event::budget::{Share, footprint};
+use crate::event::budget::Share;
 use crate::event::gate::Gate;
 use crate::event::job::{Entry, Job, Parking};
 use crate::lsn::Position;
@@ -75,9 +75,6 @@ pub struct Lane {
     inbox: mpsc::UnboundedReceiver<ToLane>,
     around: Surroundings,
     share: Arc<Share>,
-    /// Memory for what is read from the queue. Apart from the share, so that a lane that holds a
-    /// page and stands still does not make the reader wait.
-    pages: Arc<Share>,
     metrics: EndpointMetrics,
     health: Health,
     /// Number of this lane's last news of the endpoint.
@@ -148,7 +145,6 @@ impl Lane {
         let places = endpoint.max_in_flight;
         let fitness = Fitness::new(loaded.consecutive_failures, loaded.failing_since, &endpoint);
         let pace = Pace::new(endpoint.rate_limit_per_second);
-        let pages = Share::new(share.limit());
         let keys = Keys::new(endpoint.ordering, loaded.stuck_keys.iter().copied());
         Self {
             endpoint,
@@ -156,7 +152,6 @@ impl Lane {
             inbox,
             around,
             share,
-            pages,
             metrics,
             health: loaded.health,
             fare_version: loaded.fare_version,
@@ -189,7 +184,7 @@ impl Lane {
 
     /// Works until told to stop and drained, or until the reader is gone.
     pub async fn run(mut self) {
-        let (parked_all, pages) = (Arc::clone(&self.parked_all), Arc::clone(&self.pages));
+        let parked_all = Arc::clone(&self.parked_all);
         loop {
             let now = Instant::now();
             self.reconsider(now);
@@ -209,7 +204,6 @@ impl Lane {
                 fetched = feed::arrival(&mut self.fetch) => self.take_fetched(fetched),
                 // The mode looks for itself whether it was the last of them.
                 () = parked_all.notified() => {}
-                () = pages.room(), if pages.is_full() => {}
                 () = self.around.gate.opened(), if gate_closed => {}
                 () = tokio::time::sleep_until(wake.into()) => self.give_up_if_late(),
             }
@@ -294,10 +288,6 @@ impl Lane {
         for job in waiting {
             self.park(job, Parking::Ready);
         }
-        // What stays may stay long, and what comes is parked: the reader need not wait for it.
-        for job in self.jobs_under_way.iter().flatten().chain(&self.admitted) {
-            job.charge.waive();
-        }
         // Rows that were read and not sent are still in the queue.
         if !self.due.is_empty() {
             self.due.clear();
@@ -314,7 +304,7 @@ impl Lane {
         if is_idle {
             self.drain.pause();
         }
-        let is_full = self.share.is_full();
+        let is_full = self.share.is_over();
         if self.mode.is_direct() && is_full && !self.drains_soon(now) {
             self.spill();
         } else if is_full && self.mode.is_closing() {
@@ -397,7 +387,7 @@ impl Lane {
         self.idle.extend(connection);
         self.metrics.in_flight.dec();
         self.metrics.attempt_duration.observe(attempt.duration.as_secs_f64());
-        self.drain.add(footprint(job.delivery.body.len()), Instant::now());
+        self.drain.add(job.delivery.body.len(), Instant::now());
         self.judge(job, attempt, began);
     }
 
@@ -416,7 +406,7 @@ impl Lane {
         let idle = now + Duration::from_secs(60);
         let rest = self.fitness.rest(now).map(|rest| now + rest);
         let pace = self.pace.wait(now).map(|wait| now + wait);
-        let full = self.share.is_full().then(|| now + RECONSIDER);
+        let full = self.share.is_over().then(|| now + RECONSIDER);
         // Only for want of a connection: all other reasons have a time of their own.
         let starved = !self.ready.is_empty() && self.under_way.is_empty();
         let starved = starved.then(|| now + RECONSIDER);
