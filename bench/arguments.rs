@@ -60,6 +60,8 @@ pub(crate) enum Scenario {
     Memory,
     /// What the application's inserts lose.
     Inserts,
+    /// Receiver or log stand still for five seconds.
+    Outage,
     /// Cost against the size of the log.
     GrowthLog,
     /// Cost against the size of the queue.
@@ -77,8 +79,14 @@ const GROWTH: [Scenario; 4] = [
     Scenario::GrowthModels,
 ];
 
-const ORDINARY: [Scenario; 5] =
-    [Scenario::Backlog, Scenario::Live, Scenario::Latency, Scenario::Memory, Scenario::Inserts];
+const ORDINARY: [Scenario; 6] = [
+    Scenario::Backlog,
+    Scenario::Live,
+    Scenario::Latency,
+    Scenario::Memory,
+    Scenario::Inserts,
+    Scenario::Outage,
+];
 
 impl fmt::Display for Scenario {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,7 +10,7 @@ use crate::plot::Plot;
 use crate::site::Site;
 use crate::table::{Table, fine, whole};
 use crate::throughput::{Run, drain_site};
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
 /// One point: how large, and what the drain says.
 type Point = (u64, Run);
@@ -74,11 +74,15 @@ async fn filled(world: &World, fill: &str, size: u64) -> Result<Run, Failed> {
     let kind = world.walhook(1);
     let site = world.site(1).await?;
     kind.prepare(&site, &world.sink).await?;
-    // The daemon registers its endpoint when it first runs.
+    // The daemon registers its endpoint when it first runs, and only a checkpoint after a delivery
+    // says from where on a restart must look into the log.
     let mut consumer = kind.start(&site, &world.sink)?;
     consumer.streams(&site).await?;
-    crate::measure::until_quiet(consumer.pid).await;
+    world.sink.reset(false);
+    load(&site, 1).await?;
+    world.sink.wait(1, PATIENCE).await;
     consumer.stop().await?;
+    site.client.batch_execute("delete from walhook.attempt").await?;
     site.client.execute(fill, &[&(size as i64)]).await?;
     site.client.batch_execute("vacuum (analyze) walhook.attempt, walhook.pending").await?;
     load(&site, world.arguments.rows).await?;

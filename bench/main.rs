@@ -15,6 +15,7 @@ mod load;
 mod measure;
 mod memory;
 mod node;
+mod outage;
 mod plot;
 mod sink;
 mod site;
@@ -59,6 +60,7 @@ async fn run(arguments: Arguments) -> Result<(), Failed> {
             Scenario::Latency => latency::latency(&world).await?,
             Scenario::Memory => memory::memory(&world).await?,
             Scenario::Inserts => inserts::inserts(&world).await?,
+            Scenario::Outage => outage::outage(&world).await?,
             Scenario::GrowthLog => growth::log(&world).await?,
             Scenario::GrowthPending => growth::pending(&world).await?,
             Scenario::GrowthEndpoints => growth::endpoints(&world).await?,

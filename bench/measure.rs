@@ -64,16 +64,18 @@ async fn reading(client: &Client, postmaster: u32, consumer: Option<u32>) -> Res
     })
 }
 
-/// Waits until the process does nothing for a while: what it had to write is written.
-pub(crate) async fn until_quiet(pid: u32) -> Duration {
+/// Waits until the process and the server do nothing for a while: what had to be written is
+/// written. Either may wait for the other, so both must be quiet.
+pub(crate) async fn until_quiet(pid: u32, postmaster: u32) -> Duration {
     const WINDOW: Duration = Duration::from_millis(150);
     let begun = Instant::now();
-    let mut before = process_seconds(pid);
+    let both = || process_seconds(pid).map(|own| own + family_seconds(postmaster));
+    let mut before = both();
     while begun.elapsed() < Duration::from_secs(30) {
         tokio::time::sleep(WINDOW).await;
-        let now = process_seconds(pid);
-        // A tick may fall into any window, so one does not count.
-        if now.zip(before).is_none_or(|(now, before)| now - before < 1.5 / TICKS) {
+        let now = both();
+        // A tick of each may fall into any window.
+        if now.zip(before).is_none_or(|(now, before)| now - before < 2.5 / TICKS) {
             break;
         }
         before = now;

@@ -68,7 +68,7 @@ async fn one_transaction(world: &World, kind: Kind<'_>) -> Result<Vec<String>, F
         let unique = world.sink.unique();
         world.odd(format!("{}: stalled at {unique} of one transaction of {rows}", kind.name()));
     }
-    measure::until_quiet(consumer.pid).await;
+    world.until_quiet(consumer.pid).await;
     let cost = meter.end(&world.admin, None).await?;
     let rate = rows as f64 / world.sink.tally().span.as_secs_f64();
     let cells = cells(kind, "one transaction", consumer.pid, rows, Some((rate, cost)));
@@ -115,7 +115,7 @@ async fn parked(world: &World) -> Result<[Vec<String>; 2], Failed> {
     if !world.sink.wait(rows, PATIENCE).await {
         world.odd(format!("stalled at {} of {rows} parked", world.sink.unique()));
     }
-    measure::until_quiet(consumer.pid).await;
+    world.until_quiet(consumer.pid).await;
     let cost = meter.end(&world.admin, None).await?;
     let tally = world.sink.tally();
     if tally.repeated > 0 {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use walhook::shutdown::{self, Shutdown, Trigger};
 
 use bitmap::Bitmap;
@@ -27,6 +27,7 @@ use request::Request;
 pub(crate) struct Sink {
     address: SocketAddr,
     shared: Arc<Shared>,
+    held: watch::Sender<bool>,
     stop: Trigger,
     thread: Option<JoinHandle<()>>,
 }
@@ -75,14 +76,15 @@ impl Sink {
         let address = listener.local_addr()?;
         let shared = Arc::<Shared>::default();
         let (stop, shutdown) = shutdown::channel();
+        let (held, is_held) = watch::channel(false);
         let for_thread = Arc::clone(&shared);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let serve = move || {
             // An error would be that of registering the listener, which was made for this.
-            let _ = runtime.block_on(accept(listener, for_thread, shutdown));
+            let _ = runtime.block_on(accept(listener, (for_thread, is_held), shutdown));
         };
         let thread = std::thread::Builder::new().name("sink".to_owned()).spawn(serve)?;
-        Ok(Self { address, shared, stop, thread: Some(thread) })
+        Ok(Self { address, shared, held, stop, thread: Some(thread) })
     }
 
     /// Where endpoint number `index` sends to.
@@ -101,6 +103,11 @@ impl Sink {
     /// Answers 500 to everything, or no longer.
     pub(crate) fn refuse(&self, refuses: bool) {
         self.shared.refuses.store(refuses, Ordering::Relaxed);
+    }
+
+    /// Takes requests and does not answer them, or answers all of them at last.
+    pub(crate) fn hold(&self, holds: bool) {
+        self.held.send_replace(holds);
     }
 
     /// Different rows so far.
@@ -189,7 +196,7 @@ impl State {
 
 async fn accept(
     listener: std::net::TcpListener,
-    shared: Arc<Shared>,
+    (shared, is_held): (Arc<Shared>, watch::Receiver<bool>),
     mut shutdown: Shutdown,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
@@ -198,7 +205,7 @@ async fn accept(
     loop {
         tokio::select! {
             Ok((stream, _)) = listener.accept() => {
-                connections.spawn(serve(stream, Arc::clone(&shared)));
+                connections.spawn(serve(stream, Arc::clone(&shared), is_held.clone()));
             }
             Some(_) = connections.join_next() => {}
             () = shutdown.stopped() => return Ok(()),
@@ -207,12 +214,20 @@ async fn accept(
 }
 
 /// One connection, until the peer closes it or says something that is not HTTP.
-async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    shared: Arc<Shared>,
+    mut is_held: watch::Receiver<bool>,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = BytesMut::with_capacity(16 * 1024);
     loop {
         while let Some(request) = Request::parse(&buffer)? {
             let (answer, length) = (shared.take(&request), request.length);
+            if *is_held.borrow() {
+                // An error means that the receiver ends, and this with it.
+                let _ = is_held.wait_for(|held| !held).await;
+            }
             stream.write_all(answer).await?;
             let _ = buffer.split_to(length);
         }

@@ -95,12 +95,17 @@ impl World {
         measure::Meter::begin(&self.admin, self.postmaster(), pid).await
     }
 
+    /// Waits until all is written; how long that took.
+    pub(crate) async fn until_quiet(&self, pid: u32) -> Duration {
+        measure::until_quiet(pid, self.postmaster()).await
+    }
+
     /// Writes out what the load left behind, so that no run pays for the one before.
     pub(crate) async fn checkpoint(&self) -> Result<(), Failed> {
         Ok(self.admin.batch_execute("checkpoint").await?)
     }
 
-    /// Ends the consumer and drops the site; complaints in its log are odd.
+    /// Ends the consumer, keeps its log and drops the site; complaints in the log are odd.
     pub(crate) async fn clear(
         &self,
         what: &str,
@@ -110,6 +115,7 @@ impl World {
         let is_rival = site.ask("select count(*) = 0 from pg_namespace where nspname = 'walhook'");
         let is_rival: bool = is_rival.await?;
         let (status, log) = consumer.stop().await?;
+        std::fs::write(self.arguments.out.join(format!("{what}.log")), &log)?;
         if !is_rival && !status.success() && self.arguments.under.is_empty() {
             self.odd(format!("{what}: the daemon ended with {status}"));
         }

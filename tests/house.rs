@@ -97,3 +97,25 @@ async fn a_long_reader_of_the_log_keeps_nothing_from_being_delivered_and_logged(
     reader.client.batch_execute("commit").await.unwrap();
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn a_large_event_that_waits_for_many_endpoints_is_in_memory_and_in_the_queue_once() {
+    const ENDPOINTS: usize = 40;
+    let hooks = Hooks::ok().await;
+    let database = Pg::shared().database().await;
+    database.execute("create table items (id int primary key, note text)").await;
+    let names = (0..ENDPOINTS).map(|n| endpoint(&format!("e{n}"), &hooks.url("/"), ""));
+    let site = Site::new(&database, &["public.items"], &names.collect::<String>());
+    let daemon = site.up().await;
+    database.execute("update walhook.endpoint set state = 'paused'").await;
+    daemon.says_again("endpoint changed state", ENDPOINTS).await;
+    database.execute("insert into items values (1, repeat('x', 8000000))").await;
+    let all = format!("select count(*) = {ENDPOINTS} from walhook.pending");
+    database.becomes_true(&all).await;
+    assert_eq!(database.query_one::<i64>("select count(*) from walhook.body", &[]).await, 1);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 200_000, "{peak} kB");
+    daemon.stop().await;
+}

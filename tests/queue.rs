@@ -29,9 +29,13 @@ fn numbers(hooks: &[Hook]) -> Vec<i64> {
 
 /// Whether everything committed so far is confirmed to PostgreSQL.
 async fn everything_is_confirmed(database: &Database) {
+    everything_is_confirmed_with(database, "insert into items (n) values (-1)").await;
+}
+
+async fn everything_is_confirmed_with(database: &Database, insert: &str) {
     let now: String = database.query_one("select pg_current_wal_insert_lsn()::text", &[]).await;
     // Something behind it, since the confirmed LSN is that of a commit.
-    database.execute("insert into items (n) values (-1)").await;
+    database.execute(insert).await;
     database
         .becomes_true(&format!(
             "select confirmed_flush_lsn >= '{now}' from pg_replication_slots where slot_name = '{}'",
@@ -415,5 +419,94 @@ async fn success_just_when_it_is_moved_to_the_queue_leaves_no_row_behind() {
     latch.open();
     database.becomes_true("select count(*) = 100 from walhook.attempt").await;
     database.becomes_true("select count(*) = 0 from walhook.pending").await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn where_the_endpoint_orders_a_far_retry_delays_no_neighbour() {
+    const ROWS: i64 = 5_000;
+    let database = items().await;
+    let stuck = Hooks::start(|hook| match hook.number("n") {
+        0 => Reply::Status(500),
+        _ => Reply::Status(200),
+    })
+    .await;
+    let neighbour = Hooks::ok().await;
+    let settings = "ordering = \"endpoint\"\nfailure_rest = [\"10ms\"]\n\
+                    retry = { schedule = [\"1h\"], jitter = 0.0 }";
+    let config = "[delivery]\nmemory_budget_mb = 1\n".to_owned()
+        + &endpoint("stuck", &stuck.url("/"), settings)
+        + &endpoint("neighbour", &neighbour.url("/"), "");
+    let site = Site::new(&database, &["public.items"], &config);
+    let daemon = site.up().await;
+    database.execute("insert into items (n) values (0)").await;
+    database.becomes_true("select count(*) = 1 from walhook.pending where state = 'retry'").await;
+    for first in (1..ROWS).step_by(1000) {
+        let insert =
+            format!("insert into items (n) select generate_series({first}, {})", first + 999);
+        database.execute(&insert).await;
+    }
+    neighbour.arrived(ROWS as usize + 1).await;
+    everything_is_confirmed(&database).await;
+    assert_eq!(stuck.len(), 1, "nothing overtakes the retry");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_with_large_bodies_delays_no_neighbour() {
+    let database = Pg::shared().database().await;
+    database.execute("create table items (n int primary key, filling text)").await;
+    let latch = Latch::new();
+    let hanging = Hooks::start({
+        let latch = latch.clone();
+        move |_| latch.then_ok()
+    })
+    .await;
+    let neighbour = Hooks::ok().await;
+    let config = "[delivery]\nmemory_budget_mb = 1\n".to_owned()
+        + &endpoint("hanging", &hanging.url("/"), "timeout = \"10m\"\nmax_in_flight = 2")
+        + &endpoint("neighbour", &neighbour.url("/"), "");
+    let site = Site::new(&database, &["public.items"], &config);
+    let daemon = site.up().await;
+    // Each of the first is larger than an endpoint's share.
+    let large = "insert into items select n, repeat('x', 1000000) from generate_series(1, 6) as n";
+    database.execute(large).await;
+    hanging.arrived(2).await;
+    for n in 7..=106 {
+        database.execute(&format!("insert into items values ({n}, '')")).await;
+    }
+    neighbour.arrived(106).await;
+    everything_is_confirmed_with(&database, "insert into items values (-1, '')").await;
+    // So does one that hangs with what was read from the queue.
+    database.becomes_true("select count(*) > 100 from walhook.pending").await;
+    latch.open();
+    let received = hanging.arrived(107).await;
+    let mut all = numbers(&received);
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 107);
+    database.becomes_true("select count(*) = 0 from walhook.pending").await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_now_and_then_can_be_paused_and_resumed() {
+    let database = items().await;
+    let hooks = Hooks::start(|hook| match hook.number("id") % 3 {
+        0 => Reply::Status(500),
+        _ => Reply::Status(200),
+    })
+    .await;
+    let settings = "ordering = \"none\"\nfailure_rest = [\"1ms\"]\nrate_limit_per_second = 200\n\
+                    retry = { schedule = [\"20ms\"], jitter = 0.0 }";
+    let site = Site::new(&database, &["public.items"], &endpoint("crm", &hooks.url("/"), settings));
+    let daemon = site.up().await;
+    database.execute("insert into items (n) select generate_series(1, 3000)").await;
+    hooks.arrived(100).await;
+    database.execute("update walhook.endpoint set state = 'paused' where name = 'crm'").await;
+    daemon.says("endpoint changed state").await;
+    assert!(hooks.len() < 2000, "{} were sent before the pause was heard", hooks.len());
+    database.execute("update walhook.endpoint set state = 'active' where name = 'crm'").await;
+    daemon.says_again("endpoint changed state", 2).await;
     daemon.stop().await;
 }

@@ -135,6 +135,25 @@ async fn postgres_prepares_every_statement() {
     assert!(refused.is_empty(), "{}", refused.join("\n"));
 }
 
+/// A plan is made once and kept while the queue grows, so it must be right when it is made for an
+/// empty table.
+#[tokio::test]
+async fn no_statement_of_the_queue_reads_the_whole_of_it() {
+    let database = installed().await;
+    database.execute(include_str!("../sql/queue_session.sql")).await;
+    database.execute("analyze walhook.pending; set plan_cache_mode = force_generic_plan").await;
+    let queue = ["backlog_page", "blocked_run", "due_page", "next_due", "reschedule", "settle"];
+    for (name, sql) in walhook::store::STATEMENTS.iter().filter(|(name, _)| queue.contains(name)) {
+        let statement = database.client().prepare(sql).await.unwrap();
+        let nulls = vec!["null"; statement.params().len()].join(", ");
+        database.execute(&format!("prepare {name} as {sql}")).await;
+        let explain = format!("explain execute {name} ({nulls})");
+        let plan = format!("{:?}", database.client().simple_query(&explain).await.unwrap());
+        assert!(!plan.contains("Seq Scan on pending"), "{name}: {plan}");
+        assert!(plan.contains("Index"), "{name}: {plan}");
+    }
+}
+
 async fn empty_copy(database: &Database, sql: &str) -> Result<(), tokio_postgres::Error> {
     let sink = database.client().copy_in::<_, bytes::Bytes>(sql).await?;
     let mut sink = std::pin::pin!(sink);

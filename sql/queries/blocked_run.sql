@@ -1,6 +1,7 @@
 -- blocked_run: blocked deliveries of endpoint $1 with key $2, in order, but for those in memory
--- ($4), at most $3: the first, and those after it up to one with two keys. Such a one comes alone, and is_held says whether
--- something earlier holds its other key.
+-- ($4): the first, and those after it up to one with two keys, at most $3 and no more than the
+-- first one beyond $5 bytes. One with two keys comes alone, and is_held says whether something
+-- earlier holds its other key.
 with candidates as (
     (
         select *
@@ -27,6 +28,7 @@ with candidates as (
 ), run as (
     select c.*,
            row_number() over in_order as place,
+           sum(bytes) over in_order - bytes as bytes_before,
            count(*) filter (where key_hash <> former_key_hash) over in_order as doubles
     from   candidates as c
     window in_order as (order by commit_lsn, ordinal rows unbounded preceding)
@@ -44,7 +46,7 @@ select r.delivery_id, r.commit_lsn, r.ordinal, r.event_id, r.event_type, r.commi
        ) as is_held
 from   run as r
 join   walhook.body as b on b.event_id = r.event_id and b.shape = r.shape
-where  r.doubles = 0
-or     r.place = 1
+where  (r.doubles = 0 or r.place = 1)
+and    r.bytes_before <= $5
 order  by r.place
 limit  $3

@@ -19,6 +19,10 @@ use serde_json::value::RawValue;
 /// Length of an event's type in bytes: it must fit a header and an index.
 const TYPE_LIMIT: usize = 255;
 
+/// Levels of nesting. PostgreSQL's own parser needs stack for each, and one payload in the log
+/// that it cannot parse would make the whole view unreadable.
+const DEPTH_LIMIT: usize = 1000;
+
 /// What a prefix asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -46,6 +50,8 @@ impl Purpose {
 pub(super) enum Unusable {
     #[error("it is larger than max_event_bytes")]
     TooLarge,
+    #[error("it is nested deeper than 1000 levels")]
+    TooDeep,
     #[error("it is not JSON in UTF-8")]
     NotJson,
     #[error("it is not a JSON object with \"type\" (a string) and \"object\"")]
@@ -61,6 +67,9 @@ pub(super) fn actor(content: &Bytes, max_bytes: usize) -> Result<Option<Bytes>, 
         return Ok(None);
     }
     let json: &RawValue = serde_json::from_str(text).map_err(|_| Unusable::NotJson)?;
+    if depth(json.get()) > DEPTH_LIMIT {
+        return Err(Unusable::TooDeep);
+    }
     let inside = json.get().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     let names_nobody = json.get() == "null" || inside.is_some_and(|i| i.trim_ascii().is_empty());
     Ok((!names_nobody).then(|| content.slice_ref(json.get().as_bytes())))
@@ -84,6 +93,9 @@ pub(super) fn event(content: &Bytes, max_bytes: usize) -> Result<(String, Bytes)
         serde_json::error::Category::Data => Unusable::NotAnEvent,
         _ => Unusable::NotJson,
     })?;
+    if depth(wire.object.get()) > DEPTH_LIMIT {
+        return Err(Unusable::TooDeep);
+    }
     let event_type = wire.event_type.into_owned();
     let is_plain = |character: char| !character.is_whitespace() && !character.is_control();
     if event_type.is_empty() || event_type.len() > TYPE_LIMIT || !event_type.chars().all(is_plain) {
@@ -97,6 +109,30 @@ fn text(content: &Bytes, max_bytes: usize) -> Result<&str, Unusable> {
         return Err(Unusable::TooLarge);
     }
     std::str::from_utf8(content).map_err(|_| Unusable::NotJson)
+}
+
+/// How deep arrays and objects of valid JSON are nested.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => {
+                while let Some(byte) = bytes.next().filter(|byte| *byte != b'"') {
+                    if byte == b'\\' {
+                        bytes.next();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    deepest
 }
 
 #[cfg(test)]
@@ -177,8 +213,18 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_needs_no_deep_stack() {
-        let deep = [vec![b'['; 1 << 20], vec![b']'; 1 << 20]].concat();
-        assert!(actor(&Bytes::from(deep), 1 << 22).is_ok());
+    fn deep_nesting_needs_no_deep_stack_and_is_refused() {
+        let deep = |levels| "[".repeat(levels) + &"]".repeat(levels);
+        assert_eq!(actor(&Bytes::from(deep(1 << 20)), 1 << 22), Err(Unusable::TooDeep));
+        for (levels, is_fine) in [(1000, true), (1001, false)] {
+            assert_eq!(actor(&Bytes::from(deep(levels)), 1 << 22).is_ok(), is_fine);
+            let content = format!(r#"{{"type":"a","object":{}}}"#, deep(levels));
+            assert_eq!(event(&Bytes::from(content), 1 << 22).is_ok(), is_fine);
+        }
+    }
+
+    #[test]
+    fn brackets_in_strings_are_no_nesting() {
+        assert_eq!(depth(r#"{"[[":"\\\"[[{","a":["\\",[]],"b":{}}"#), 3);
     }
 }

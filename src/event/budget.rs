@@ -1,7 +1,7 @@
 //! Memory that deliveries take, counted from routing until the ledger has committed them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::task::AtomicWaker;
 
@@ -27,6 +27,7 @@ pub struct Share {
 pub struct Charge {
     share: Arc<Share>,
     bytes: usize,
+    is_given_back: AtomicBool,
 }
 
 impl Share {
@@ -38,7 +39,7 @@ impl Share {
     /// Takes `bytes`, past the limit if need be: who takes looks at [`Share::is_over`] afterwards.
     pub fn take(self: &Arc<Self>, bytes: usize) -> Charge {
         self.used.fetch_add(bytes, Ordering::Relaxed);
-        Charge { share: Arc::clone(self), bytes }
+        Charge { share: Arc::clone(self), bytes, is_given_back: AtomicBool::new(false) }
     }
 
     /// Whether more is taken than the limit.
@@ -67,12 +68,22 @@ impl Share {
     }
 }
 
-impl Drop for Charge {
-    fn drop(&mut self) {
+impl Charge {
+    /// Gives the room back although the memory is still taken: nobody is to wait for it.
+    pub fn give_back(&self) {
+        if self.is_given_back.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let before = self.share.used.fetch_sub(self.bytes, Ordering::AcqRel);
         if before > self.share.limit && before - self.bytes <= self.share.limit {
             self.share.room.wake();
         }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 
@@ -92,7 +103,9 @@ mod tests {
         drop(first);
         waiter.await.unwrap();
         assert_eq!(share.used(), 8);
-        drop(second);
+        second.give_back();
         assert_eq!(share.used(), 0);
+        drop(second);
+        assert_eq!(share.used(), 0, "once is all");
     }
 }

@@ -182,7 +182,7 @@ pub struct Fare {
     pub endpoint: EndpointId,
     /// Number of this news: a state read from the database with a smaller one is older than it.
     pub version: i64,
-    /// Why it is disabled, if it is.
+    /// Why it is disabled by this; `None` leaves its state as it is.
     pub disabled: Option<DisabledReason>,
     /// Failures since the last success.
     pub consecutive_failures: u32,

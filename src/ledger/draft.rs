@@ -22,6 +22,9 @@ pub(super) struct Draft {
     pub(super) alerts: Vec<Alert>,
     /// Jobs that stay in memory and have a row in the queue once this is written.
     pub(super) marked: Vec<Arc<Job>>,
+    /// Jobs whose rows in the queue change. Until this is written the queue shows them as they
+    /// were, and lanes must know that they are still on their way.
+    pub(super) changing: Vec<Arc<Job>>,
     /// Dropped once this is written, which tells lanes.
     pub(super) receipts: Vec<Arc<Receipt>>,
     /// Who waits for this to be written.
@@ -74,6 +77,13 @@ impl Draft {
         self.wait(job, Wait { state, hold_reason, ..unchanged(job) });
     }
 
+    /// Takes up how an endpoint fares. Later news replaces earlier, but for its being disabled.
+    pub(super) fn fare(&mut self, fare: Fare) {
+        let former = self.fares.remove(&fare.endpoint).and_then(|former| former.disabled);
+        let disabled = fare.disabled.or(former);
+        self.fares.insert(fare.endpoint, Fare { disabled, ..fare });
+    }
+
     /// Writes a row for a delivery that stays in memory, so that it no longer holds the watermark.
     pub(super) fn mark_in_flight(&mut self, job: Arc<Job>) {
         self.parked.push(ParkedJob {
@@ -96,6 +106,7 @@ impl Draft {
         match job.row_version() {
             Some(version) => {
                 self.rescheduled.push(Rescheduled { delivery: job.delivery.id.0, version, wait });
+                self.changing.push(Arc::clone(job));
             }
             None => {
                 self.bytes += job.delivery.body.len();
@@ -126,5 +137,63 @@ fn wait_after(outcome: &Outcome) -> Wait {
             ..attempted
         },
         Then::Done | Then::Failed => Wait { state: "ready", ..attempted },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::event::budget::Share;
+    use crate::event::job::{DisabledReason, Parked};
+    use crate::event::{Delivery, DeliveryId, Event, EventId};
+    use crate::lsn::Position;
+
+    fn queued() -> Arc<Job> {
+        let event = Event {
+            id: EventId(0),
+            event_type: Arc::from("order.updated"),
+            position: Position::default(),
+            commit_time: 0,
+            keys: [0, 0],
+        };
+        let delivery = Delivery {
+            id: DeliveryId(Uuid::nil()),
+            endpoint: EndpointId(Uuid::nil()),
+            event: Arc::new(event),
+            body: Bytes::new(),
+        };
+        let row = Parked { shape: 0, attempts: 0, charged: 0, version: 3 };
+        Arc::new(Job::parked(delivery, &row, Share::new(0).take(0)))
+    }
+
+    #[test]
+    fn a_row_that_changes_stays_in_memory_until_the_change_is_written() {
+        let mut draft = Draft::default();
+        let job = queued();
+        let seen_by_its_lane = Arc::downgrade(&job);
+        draft.park(&job, Parking::Blocked);
+        drop(job);
+        assert_eq!(draft.rescheduled.len(), 1);
+        assert!(seen_by_its_lane.upgrade().is_some(), "else the lane reads the old row");
+        drop(draft);
+        assert!(seen_by_its_lane.upgrade().is_none());
+    }
+
+    #[test]
+    fn news_of_an_endpoint_keeps_that_it_was_disabled() {
+        let fare = |version, disabled| Fare {
+            endpoint: EndpointId(Uuid::nil()),
+            version,
+            disabled,
+            consecutive_failures: 0,
+            failing_since: None,
+        };
+        let mut draft = Draft::default();
+        draft.fare(fare(1, Some(DisabledReason::Gone)));
+        draft.fare(fare(2, None));
+        let kept = fare(2, Some(DisabledReason::Gone));
+        assert_eq!(draft.fares.into_values().collect::<Vec<_>>(), [kept]);
     }
 }

@@ -169,9 +169,7 @@ impl Ledger {
                 self.draft.park(&job, parking);
                 self.draft.receipts.extend(receipt);
             }
-            Entry::Fares(fare) => {
-                self.draft.fares.insert(fare.endpoint, fare);
-            }
+            Entry::Fares(fare) => self.draft.fare(fare),
             Entry::Alert(alert) => self.draft.alerts.push(alert),
         }
         self.draft.touch(now.into_std());
@@ -337,7 +335,7 @@ impl Ledger {
         let session = match self.session.take().filter(|session| !session.is_closed()) {
             Some(session) => self.session.insert(session),
             None => {
-                let session = Session::connect(&self.settings.dsn).await?;
+                let session = Session::connect_to_queue(&self.settings.dsn).await?;
                 let session = self.session.insert(session);
                 // The former session may have broken after the commit and before its answer. Asked
                 // in this order: if the slot is still ours afterwards, the checkpoint was too.

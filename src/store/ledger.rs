@@ -1,5 +1,6 @@
 //! One transaction of the ledger: the log, the queue, how endpoints fare, and the checkpoint.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -17,6 +18,9 @@ use crate::event::job::{Alert, Fare, Job, Outcome};
 /// Rows of the log go to the socket in pieces of this size, so that a batch of large bodies is
 /// not in memory twice.
 const PIECE: usize = 256 * 1024;
+
+/// Bodies go to the queue in statements that end with the body that passes this size.
+const MOST_BODY_BYTES: usize = 1024 * 1024;
 
 /// What is written together, or not at all.
 #[derive(Debug)]
@@ -118,6 +122,7 @@ impl Session {
             self.copy(batch, buffer).await?;
         }
         if !batch.parked.is_empty() {
+            self.store_bodies(batch.parked).await?;
             self.park(batch.parked).await?;
         }
         if !batch.rescheduled.is_empty() {
@@ -157,6 +162,34 @@ impl Session {
         Ok(())
     }
 
+    /// Many endpoints share a body, and a statement with one for each of them might have no end.
+    async fn store_bodies(&self, parked: &[ParkedJob]) -> Result<(), StoreError> {
+        let mut seen = HashSet::new();
+        let (mut events, mut shapes, mut bodies) = (Vec::new(), Vec::new(), Vec::<&[u8]>::new());
+        let mut size = 0;
+        for ParkedJob { job, .. } in parked {
+            let (id, body) = (job.delivery.event.id, &job.delivery.body);
+            if !seen.insert((id, job.shape)) {
+                continue;
+            }
+            events.push(id.to_string());
+            shapes.push(job.shape);
+            bodies.push(body);
+            size += body.len();
+            if size >= MOST_BODY_BYTES {
+                self.rows("park bodies", sql::store_bodies, &[&events, &shapes, &bodies]).await?;
+                events.clear();
+                shapes.clear();
+                bodies.clear();
+                size = 0;
+            }
+        }
+        if !bodies.is_empty() {
+            self.rows("park bodies", sql::store_bodies, &[&events, &shapes, &bodies]).await?;
+        }
+        Ok(())
+    }
+
     async fn park(&self, parked: &[ParkedJob]) -> Result<(), StoreError> {
         let column = |f: fn(&ParkedJob) -> i64| parked.iter().map(f).collect::<Vec<i64>>();
         let id: Vec<Uuid> = parked.iter().map(|p| p.job.delivery.id.0).collect();
@@ -173,7 +206,10 @@ impl Session {
         let key = column(|p| p.job.delivery.event.keys[0] as i64);
         let former_key = column(|p| p.job.delivery.event.keys[1] as i64);
         let shape = column(|p| p.job.shape);
-        let body: Vec<&[u8]> = parked.iter().map(|p| &p.job.delivery.body[..]).collect();
+        let bytes: Vec<i32> = parked
+            .iter()
+            .map(|p| i32::try_from(p.job.delivery.body.len()).unwrap_or(i32::MAX))
+            .collect();
         let Waits { state, delay_us, hold_reason, attempts, charged, status, error } =
             Waits::of(parked.iter().map(|p| &p.wait));
         self.rows(
@@ -190,7 +226,7 @@ impl Session {
                 &key,
                 &former_key,
                 &shape,
-                &body,
+                &bytes,
                 &state,
                 &delay_us,
                 &hold_reason,

@@ -85,7 +85,7 @@ impl Session {
     }
 
     /// Blocked deliveries of `endpoint` with `key` that may be sent one after the other, in order,
-    /// but for those `in_memory`; at most `count`.
+    /// but for those `in_memory`.
     ///
     /// # Errors
     ///
@@ -95,10 +95,10 @@ impl Session {
         endpoint: EndpointId,
         key: u64,
         in_memory: &[Uuid],
-        count: i64,
+        Bound { rows, bytes }: Bound,
     ) -> Result<BlockedRun, StoreError> {
         let key = key as i64;
-        let parameters: [&(dyn ToSql + Sync); 4] = [&endpoint.0, &key, &count, &in_memory];
+        let parameters: [&(dyn ToSql + Sync); 5] = [&endpoint.0, &key, &rows, &in_memory, &bytes];
         let rows = self.rows("read blocked deliveries", sql::blocked_run, &parameters).await?;
         if rows.first().is_some_and(|row| row.get::<_, bool>(13)) {
             return Ok(BlockedRun::HeldByOtherKey);

@@ -12,6 +12,7 @@ use super::StoreError;
 use crate::config::dsn::Dsn;
 
 const SETTINGS: &str = include_str!("../../sql/session.sql");
+const QUEUE_SETTINGS: &str = include_str!("../../sql/queue_session.sql");
 
 /// A session. Requests are pipelined, so it may be shared by tasks that need no transaction.
 pub struct Session {
@@ -54,6 +55,17 @@ impl Session {
         };
         client.batch_execute(SETTINGS).await.map_err(refused)?;
         Ok(Self { client, statements: Mutex::default(), _connection: connection })
+    }
+
+    /// Connects for work on the queue, whose plans must not depend on how long it was once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::connect`].
+    pub async fn connect_to_queue(dsn: &Dsn) -> Result<Self, StoreError> {
+        let session = Self::connect(dsn).await?;
+        session.command("prepare a session for the queue", QUEUE_SETTINGS).await?;
+        Ok(session)
     }
 
     /// Whether the connection is gone.

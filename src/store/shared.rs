@@ -31,7 +31,7 @@ impl SharedSession {
         if let Some(session) = current.as_ref().filter(|session| !session.is_closed()) {
             return Ok(Arc::clone(session));
         }
-        let session = Arc::new(Session::connect(&self.dsn).await?);
+        let session = Arc::new(Session::connect_to_queue(&self.dsn).await?);
         *current = Some(Arc::clone(&session));
         Ok(session)
     }

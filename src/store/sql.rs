@@ -53,6 +53,7 @@ statements! {
     status_alert
     status_endpoints
     status_slot
+    store_bodies
     stuck_keys
     table_columns
     tail_cursor

@@ -58,8 +58,10 @@ impl Lane {
             keys.into_iter().for_each(|key| self.keys.read_again(key));
         }
         self.unwritten_retries.retain(|job| job.strong_count() > 0);
-        if self.next_due.is_some_and(|due| due <= now) && self.due.len() < self.due_capacity() {
+        if self.next_due.is_some_and(|due| due <= now) && self.wants_due() {
             self.fetch = Some(self.fetch_due(self.due_capacity()));
+        } else if self.read_back.is_over() {
+            // What is in memory goes first, or is on its way to the ledger.
         } else if let Some(run) = self.keys.next_to_read() {
             self.fetch = Some(self.fetch_run(run));
         } else if let Some(cursor) = self.mode.wants_page(self.waiting_count(), now) {
@@ -82,7 +84,12 @@ impl Lane {
             && self.fitness.rest(now).is_none()
     }
 
-    pub(super) fn due_capacity(&self) -> usize {
+    /// Retries are what everything else waits for: some are always in memory.
+    pub(super) fn wants_due(&self) -> bool {
+        self.due.is_empty() || (self.due.len() < self.due_capacity() && !self.read_back.is_over())
+    }
+
+    fn due_capacity(&self) -> usize {
         self.endpoint.max_in_flight * 2
     }
 
@@ -169,10 +176,10 @@ impl Lane {
     fn fetch_run(&mut self, run: (u64, bool)) -> Fetch {
         let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
         let in_memory = self.in_memory();
+        let bound = Bound { rows: RUN_ROWS, bytes: page_bytes(self.share.limit()) };
         Box::pin(async move {
-            let rows = async {
-                store.get().await?.blocked_run(endpoint, run.0, &in_memory, RUN_ROWS).await
-            };
+            let rows =
+                async { store.get().await?.blocked_run(endpoint, run.0, &in_memory, bound).await };
             Fetched::Run(run, rows.await)
         })
     }
@@ -185,7 +192,7 @@ impl Lane {
     }
 
     fn queued(&mut self, row: QueuedDelivery) -> Arc<Job> {
-        let charge = self.share.take(footprint(row.delivery.body.len()));
+        let charge = self.read_back.take(footprint(row.delivery.body.len()));
         let job = Arc::new(Job::parked(row.delivery, &row.row, charge));
         if self.from_queue.len() == self.from_queue.capacity() {
             // Before it grows: most of it is gone from memory.

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use crate::deliver::classify::Blame;
 use crate::endpoint::Endpoint;
-use crate::event::job::DisabledReason;
 
 /// 4xx answers in a row that make an endpoint rest: one bad event must not rest a healthy one.
 const REFUSALS_TO_REST: u32 = 3;
@@ -26,7 +25,7 @@ pub(super) struct Fitness {
     failing_since: Option<i64>,
     refusals: u32,
     throttles: u32,
-    disabled: Option<DisabledReason>,
+    is_disabled: bool,
     /// When the last counted failure was known.
     counted_at: Option<Instant>,
     succeeded_at: Option<Instant>,
@@ -42,7 +41,7 @@ impl Fitness {
             failing_since,
             refusals: 0,
             throttles: 0,
-            disabled: None,
+            is_disabled: false,
             counted_at: None,
             succeeded_at: None,
             resting_until: None,
@@ -56,14 +55,6 @@ impl Fitness {
 
     pub(super) fn failing_since(&self) -> Option<i64> {
         self.failing_since
-    }
-
-    pub(super) fn disabled(&self) -> Option<DisabledReason> {
-        self.disabled
-    }
-
-    pub(super) fn disable(&mut self, reason: DisabledReason) {
-        self.disabled = Some(reason);
     }
 
     /// An operator took it back into service.
@@ -141,10 +132,8 @@ impl Fitness {
         let disables = endpoint.disable_after > 0
             && self.failures >= endpoint.disable_after
             && failing_for >= endpoint.disable_min_duration
-            && self.disabled.is_none();
-        if disables {
-            self.disabled = Some(DisabledReason::Failures);
-        }
+            && !self.is_disabled;
+        self.is_disabled |= disables;
         Some(Counted { failures: self.failures, disables })
     }
 

@@ -210,8 +210,8 @@ impl Keys {
     }
 
     /// Gives up everything that waits in memory, for the queue. Stuck keys stay stuck; blocked
-    /// rows that were read and are not under way are read again.
-    pub(super) fn drain(&mut self, is_under_way: impl Fn(&Job) -> bool) -> Vec<Arc<Job>> {
+    /// rows that were read are read again, but for those that have their key and keep it.
+    pub(super) fn drain(&mut self, has_key: impl Fn(&Job) -> bool) -> Vec<Arc<Job>> {
         let mut waiting: Vec<Arc<Job>> = Vec::new();
         let mut busy = std::mem::take(&mut self.busy);
         for job in busy.values_mut().flat_map(|busy| busy.waiting.drain(..)) {
@@ -222,7 +222,7 @@ impl Keys {
         waiting.sort_by_key(|job| job.delivery.event.position);
         for (key, stuck) in &mut self.stuck {
             match stuck.run.front() {
-                Some(first) if is_under_way(first) => stuck.run.truncate(1),
+                Some(first) if has_key(first) => stuck.run.truncate(1),
                 Some(_) => {
                     stuck.run.clear();
                     self.to_read.push_back(*key);

@@ -74,11 +74,16 @@ pub struct Lane {
     client: Arc<Client>,
     inbox: mpsc::UnboundedReceiver<ToLane>,
     around: Surroundings,
+    /// Memory of what comes fresh from the WAL: the reader waits while it is over.
     share: Arc<Share>,
+    /// Memory of what was read from the queue, which is the lane's own to bound.
+    read_back: Arc<Share>,
     metrics: EndpointMetrics,
     health: Health,
     /// Number of this lane's last news of the endpoint.
     fare_version: i64,
+    /// Number of the news by which this lane last disabled its endpoint.
+    disabled_by: i64,
     fitness: Fitness,
     mode: Mode,
     keys: Keys,
@@ -151,10 +156,12 @@ impl Lane {
             client,
             inbox,
             around,
+            read_back: Share::new(share.limit()),
             share,
             metrics,
             health: loaded.health,
             fare_version: loaded.fare_version,
+            disabled_by: 0,
             fitness,
             mode: Mode::at_start(loaded.has_backlog),
             keys,
@@ -226,16 +233,18 @@ impl Lane {
         }
     }
 
-    /// Follows a change of state that an operator made; what is older than this lane's own news
-    /// is not one.
+    /// Follows a change of state that an operator made. What is older than the news by which this
+    /// lane disabled its endpoint is not one; other news leave the state alone.
     fn follow(&mut self, state: EndpointState) {
         let health = state.health;
-        if state.fare_version < self.fare_version || health == self.health {
+        if state.fare_version < self.disabled_by || health == self.health {
             return;
         }
         tracing::info!(endpoint = self.endpoint.name, ?health, "endpoint changed state");
         if health == Health::Active {
             self.fitness.enable(&self.endpoint);
+            // The count begins anew, also after a restart.
+            self.tell_fare(None);
             self.next_due = Some(Instant::now());
         }
         self.health = health;
@@ -272,9 +281,10 @@ impl Lane {
     /// Parks what waits in memory; what comes after it is parked too. What has its keys already
     /// stays: it is next.
     fn spill(&mut self) {
-        let under_way = &self.jobs_under_way;
+        let (under_way, admitted) = (&self.jobs_under_way, &self.admitted);
         let behind = self.keys.drain(|job| {
-            under_way.iter().flatten().any(|other| other.delivery.id == job.delivery.id)
+            let mut started = under_way.iter().flatten().chain(admitted);
+            started.any(|other| other.delivery.id == job.delivery.id)
         });
         for job in behind.into_iter().rev() {
             self.ready.push_front(job);
@@ -287,6 +297,10 @@ impl Lane {
         }
         for job in waiting {
             self.park(job, Parking::Ready);
+        }
+        // What is under way takes as long as the receiver likes; the reader does not.
+        for job in self.jobs_under_way.iter().flatten().chain(&self.admitted) {
+            job.charge.give_back();
         }
         // Rows that were read and not sent are still in the queue.
         if !self.due.is_empty() {
@@ -303,6 +317,9 @@ impl Lane {
             && self.waiting_count() == 0;
         if is_idle {
             self.drain.pause();
+        } else {
+            // Also where nothing can be sent now: a lane that waits for a retry stands still.
+            self.drain.begin(now);
         }
         let is_full = self.share.is_over();
         if self.mode.is_direct() && is_full && !self.drains_soon(now) {
@@ -317,8 +334,9 @@ impl Lane {
 
     fn drains_soon(&self, now: Instant) -> bool {
         let rest = self.fitness.rest(now).unwrap_or_default();
+        let bytes = self.share.used() + self.read_back.used();
         self.health == Health::Active
-            && self.drain.time_for(self.share.used(), now).saturating_add(rest) <= LONGEST_WAIT
+            && self.drain.time_for(bytes, now).saturating_add(rest) <= LONGEST_WAIT
     }
 
     fn start_attempts(&mut self, now: Instant) {
@@ -328,7 +346,6 @@ impl Lane {
             let Ok(permit) = connections.try_acquire_owned() else { return };
             let Some(job) = self.next_job() else { return };
             let Some(place) = self.free_places.pop() else { return };
-            self.drain.begin(now);
             self.pace.started(now);
             self.metrics.in_flight.inc();
             self.jobs_under_way[place] = Some(Arc::clone(&job));
@@ -406,12 +423,13 @@ impl Lane {
         let idle = now + Duration::from_secs(60);
         let rest = self.fitness.rest(now).map(|rest| now + rest);
         let pace = self.pace.wait(now).map(|wait| now + wait);
-        let full = self.share.is_over().then(|| now + RECONSIDER);
+        let is_full = self.share.is_over() || self.read_back.is_over();
+        let full = is_full.then(|| now + RECONSIDER);
         // Only for want of a connection: all other reasons have a time of their own.
         let starved = !self.ready.is_empty() && self.under_way.is_empty();
         let starved = starved.then(|| now + RECONSIDER);
         let fetches = self.may_fetch(now);
-        let due = self.next_due.filter(|_| fetches && self.due.len() < self.due_capacity());
+        let due = self.next_due.filter(|_| fetches && self.wants_due());
         let page = self.mode.retry_page_at().filter(|at| fetches && *at > now);
         let again = self.fetch_again.filter(|at| *at > now);
         let held = self.held_keys.1.filter(|_| fetches);

@@ -21,7 +21,7 @@ impl Drain {
         Self { stretch_began: None, bytes: 0, bytes_per_second: None }
     }
 
-    /// Notes that a request begins.
+    /// Notes that there is something to send.
     pub(super) fn begin(&mut self, now: Instant) {
         self.stretch_began.get_or_insert(now);
     }

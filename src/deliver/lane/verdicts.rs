@@ -86,7 +86,7 @@ impl Lane {
         self.metrics.commit_to_success.observe(waited.max(0) as f64 / 1e6);
         let ended = self.fitness.succeeded(&self.endpoint, now);
         if ended > 0 {
-            self.tell_fare();
+            self.tell_fare(None);
             if self.endpoint.alert_after.iter().any(|threshold| ended >= *threshold) {
                 let message = format!("endpoint {} answers again", self.endpoint.name);
                 self.alert(Severity::Info, "endpoint_recovered", ended, message);
@@ -111,7 +111,7 @@ impl Lane {
         if counted.disables {
             self.disable(DisabledReason::Failures);
         } else {
-            self.tell_fare();
+            self.tell_fare(None);
         }
     }
 
@@ -119,7 +119,6 @@ impl Lane {
         if self.health == Health::Disabled {
             return;
         }
-        self.fitness.disable(reason);
         self.health = Health::Disabled;
         let failures = self.fitness.failures();
         let name = &self.endpoint.name;
@@ -138,16 +137,18 @@ impl Lane {
                 )
             }
         };
-        self.tell_fare();
+        self.tell_fare(Some(reason));
+        self.disabled_by = self.fare_version;
         self.alert(Severity::Critical, "endpoint_disabled", failures, message);
     }
 
-    fn tell_fare(&mut self) {
+    /// Only the news that disables says so: what comes later must not undo an operator's `resume`.
+    pub(super) fn tell_fare(&mut self, disabled: Option<DisabledReason>) {
         self.fare_version += 1;
         self.tell(Entry::Fares(Fare {
             endpoint: self.endpoint.id,
             version: self.fare_version,
-            disabled: self.fitness.disabled(),
+            disabled,
             consecutive_failures: self.fitness.failures(),
             failing_since: self.fitness.failing_since(),
         }));

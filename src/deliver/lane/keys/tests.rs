@@ -195,3 +195,16 @@ fn without_order_nothing_waits() {
     assert!(keys.stick(&first).is_empty());
     assert_eq!(keys.admit(&second), Admission::Start);
 }
+
+#[test]
+fn a_blocked_row_that_has_its_key_keeps_it_when_the_rest_goes_back_to_the_queue() {
+    let mut keys = Keys::new(Ordering::Key, [7]);
+    let rows: Vec<_> = (1..4).map(|n| job(n, [7, 7])).collect();
+    assert!(keys.finish(&rows[0]).is_empty(), "the retry has ended");
+    let asked = keys.next_to_read().unwrap();
+    let first = keys.take_run(asked, rows[1..].to_vec()).unwrap();
+    assert!(keys.drain(|job| job.delivery.id == first.delivery.id).is_empty());
+    assert_eq!(keys.next_to_read(), None, "nobody else may have the key meanwhile");
+    assert!(keys.finish(&first).is_empty());
+    assert!(keys.next_to_read().is_some());
+}
