@@ -96,35 +96,6 @@ async fn a_hanging_receiver_delays_neither_its_neighbour_nor_the_slot_and_gets_a
     daemon.stop().await;
 }
 
-#[tokio::test]
-async fn an_event_larger_than_the_share_of_a_hanging_receiver_delays_no_neighbour() {
-    let database = Pg::shared().database().await;
-    database.execute("create table items (id serial primary key, n int, note text)").await;
-    let latch = Latch::new();
-    let hanging = Hooks::start({
-        let latch = latch.clone();
-        move |_| latch.then_ok()
-    })
-    .await;
-    let neighbour = Hooks::ok().await;
-    let config = "[delivery]\nmemory_budget_mb = 1\n".to_owned()
-        + &endpoint("hanging", &hanging.url("/"), "timeout = \"10m\"")
-        + &endpoint("neighbour", &neighbour.url("/"), "");
-    let site = Site::new(&database, &["public.items"], &config);
-    let daemon = site.up().await;
-    for n in 1..=3 {
-        let large = format!("insert into items (n, note) values ({n}, repeat('x', 700000))");
-        database.execute(&large).await;
-    }
-    hanging.arrived(1).await;
-    database.execute("insert into items (n) select generate_series(4, 500)").await;
-    neighbour.arrived(500).await;
-    latch.open();
-    hanging.arrived(500).await;
-    database.becomes_true("select count(*) = 0 from walhook.pending").await;
-    daemon.stop().await;
-}
-
 /// The most it ever had.
 fn resident_megabytes(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
