@@ -204,7 +204,7 @@ impl Setup {
         Ok(Pipeline {
             setup: self,
             reader,
-            stream,
+            stream: Some(stream),
             epoch,
             gate,
             lanes,
