@@ -76,7 +76,10 @@ impl Pipeline {
         let shared = Arc::new(SharedSession::new(setup.dsn.clone()));
         let session = shared.get().await?;
         let before = session.slot_state(&setup.slot).await?;
-        let checkpoint = session.latest_checkpoint(&setup.slot).await?;
+        let checkpoint = match session.latest_checkpoint(&setup.slot).await {
+            Err(error) if error.is_missing_schema() => None,
+            checkpoint => checkpoint?,
+        };
         checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: setup.slot.clone() })?;
         let epoch = Epoch::default();
         let (stream, system, _) = setup.acquire(&epoch).await?;
