@@ -33,9 +33,12 @@ impl World {
     /// Runs the statements and returns what arrives up to a custom event behind them.
     async fn after(&self, sql: &str) -> Vec<Hook> {
         let before = self.hooks.len();
-        if !sql.is_empty() {
-            self.database.execute(sql).await;
-        }
+        self.database.execute(sql).await;
+        self.since(before).await
+    }
+
+    /// What arrived after the first `before`, up to a custom event of now.
+    async fn since(&self, before: usize) -> Vec<Hook> {
         self.database.execute("select walhook.emit('test.end', '{}')").await;
         let ended = move |hooks: &[Hook]| {
             hooks.len() > before && hooks.last().is_some_and(|h| h.event_type() == "test.end")
@@ -228,8 +231,9 @@ async fn transactions_come_whole_in_commit_order_and_what_was_undone_never_does(
         )
         .await;
     assert_eq!(hooks.iter().map(|h| h.number("id")).collect::<Vec<_>>(), [2, 3]);
+    let before = world.hooks.len();
     late.client.batch_execute("insert into t values (4, 4); commit").await.unwrap();
-    let hooks = world.after("").await;
+    let hooks = world.since(before).await;
     assert_eq!(hooks.iter().map(|h| h.number("id")).collect::<Vec<_>>(), [1, 4], "commit order");
     let hooks = world
         .after(
