@@ -483,3 +483,23 @@ async fn a_slot_that_moved_on_while_replication_was_broken_is_a_gap() {
     assert_eq!(hooks.iter().map(|hook| hook.number("n")).collect::<Vec<_>>(), [1, 3]);
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fast_shutdown_of_the_server_does_not_wait_for_the_daemon() {
+    let pg = Pg::start();
+    let database = items(&pg).await;
+    let hooks = Hooks::ok().await;
+    let site = Site::new(&database, &["public.items"], &endpoint("crm", &hooks.url("/"), ""));
+    let daemon = site.up().await;
+    database.execute("insert into items (n) values (1)").await;
+    hooks.arrived(1).await;
+    let began = std::time::Instant::now();
+    tokio::task::block_in_place(|| pg.cluster().stop());
+    // Longer, and the cluster is stopped as by a crash.
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    tokio::task::block_in_place(|| pg.cluster().restart().unwrap());
+    let again = database.connect().await;
+    again.client.batch_execute("insert into items (n) values (2)").await.unwrap();
+    hooks.arrived(2).await;
+    daemon.stop().await;
+}

@@ -161,3 +161,21 @@ async fn empty_copy(database: &Database, sql: &str) -> Result<(), tokio_postgres
     futures_util::SinkExt::send(&mut sink, bytes::Bytes::from(nothing)).await?;
     sink.finish().await.map(|_| ())
 }
+
+#[tokio::test]
+async fn a_database_of_another_encoding_takes_the_schema() {
+    let database = Pg::shared().database().await;
+    let name = format!("{}_latin1", database.name);
+    let create = format!(
+        "create database {name} template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'"
+    );
+    database.execute(&create).await;
+    let dsn = Dsn::parse(&database.url.replace(&database.name, &name)).expect("a URL");
+    let installation = Installation {
+        slot: name.clone(),
+        publication: "walhook".to_owned(),
+        ..Installation::default()
+    };
+    let applied = init::install(&dsn, &installation, &mut |_| ()).await.expect("a session");
+    assert_eq!(applied.left, 0);
+}

@@ -251,7 +251,7 @@ comment on table walhook.alert is 'What an operator should know of.';
 comment on column walhook.alert.id is 'Identity.';
 comment on column walhook.alert.at is 'When it was raised.';
 comment on column walhook.alert.severity is 'info, warning or critical.';
-comment on column walhook.alert.kind is 'consecutive_failures, endpoint_disabled, endpoint_recovered, gap, column_missing, …';
+comment on column walhook.alert.kind is 'consecutive_failures, endpoint_disabled, endpoint_recovered, gap, column_missing and others.';
 comment on column walhook.alert.application is 'The tenant concerned.';
 comment on column walhook.alert.endpoint_name is 'The endpoint concerned.';
 comment on column walhook.alert.count is 'How many, where the kind counts.';

@@ -9,7 +9,7 @@ use super::setup::{Epoch, Left, Setup, TakeoverError};
 use super::{ReadError, Reader};
 use crate::deliver::lane::{self, ToLane};
 use crate::event::gate::Gate;
-use crate::replication::{Stream, System};
+use crate::replication::{ReplicationError, Stream, System};
 use crate::shutdown::Shutdown;
 use crate::store::{StoreError, chain, reconnect_backoff};
 
@@ -22,7 +22,8 @@ pub struct Pipeline {
     /// The server when the slot was taken.
     pub(super) system: System,
     pub(super) reader: Reader,
-    pub(super) stream: Stream,
+    /// Taken when the work begins.
+    pub(super) stream: Option<Stream>,
     pub(super) epoch: Epoch,
     pub(super) gate: Arc<Gate>,
     pub(super) lanes: JoinSet<()>,
@@ -62,10 +63,11 @@ impl Pipeline {
     ///
     /// [`RunError`]; then nothing is drained, and what was in flight comes again.
     pub async fn run(mut self, mut shutdown: Shutdown) -> Result<(), RunError> {
+        let mut stream = self.stream.take().expect("a pipeline is run once");
         loop {
             self.set_streaming(true);
             let read = tokio::select! {
-                read = self.reader.read(&mut self.stream, &mut shutdown) => read,
+                read = self.reader.read(&mut stream, &mut shutdown) => read,
                 ended = self.ledger.join_next() => {
                     self.set_streaming(false);
                     return Err(ledger_ended(ended));
@@ -73,12 +75,15 @@ impl Pipeline {
             };
             self.set_streaming(false);
             match read {
-                Ok(()) => return self.drain().await,
+                Ok(()) => return self.drain(Some(stream)).await,
                 Err(ReadError::Replication(error)) if error.is_transient() => {
                     tracing::warn!(error = %chain(&error), "replication broke; reconnecting");
                     self.gate.set_slot_held(false);
-                    if !self.reacquire(&mut shutdown).await? {
-                        return self.drain().await;
+                    // Closed before anything else: a server that shuts down waits for it.
+                    drop(stream);
+                    match self.reacquire(&mut shutdown).await? {
+                        Some(again) => stream = again,
+                        None => return self.drain(None).await,
                     }
                     self.gate.set_slot_held(true);
                 }
@@ -95,9 +100,9 @@ impl Pipeline {
         self.setup.metrics.streaming.set(i64::from(streams));
     }
 
-    /// Takes the slot again; false if told to stop meanwhile. If somebody else held it in
+    /// Takes the slot again; `None` if told to stop meanwhile. If somebody else held it in
     /// between, what this process has in memory is theirs.
-    async fn reacquire(&mut self, shutdown: &mut Shutdown) -> Result<bool, RunError> {
+    async fn reacquire(&mut self, shutdown: &mut Shutdown) -> Result<Option<Stream>, RunError> {
         let mut backoff = reconnect_backoff();
         loop {
             let left = Left {
@@ -108,13 +113,13 @@ impl Pipeline {
             let acquired = tokio::select! {
                 acquired = self.setup.acquire(&self.epoch, Some(left)) => acquired,
                 ended = self.ledger.join_next() => return Err(ledger_ended(ended)),
-                () = shutdown.stopped() => return Ok(false),
+                () = shutdown.stopped() => return Ok(None),
             };
             match acquired {
+                Ok(taken) if !taken.is_ours_still => return Err(RunError::Fenced),
                 Ok(taken) => {
-                    self.stream = taken.stream;
                     tracing::info!("replication streams again");
-                    return if taken.is_ours_still { Ok(true) } else { Err(RunError::Fenced) };
+                    return Ok(Some(taken.stream));
                 }
                 Err(TakeoverError::Store(StoreError::Fenced)) => return Err(RunError::Fenced),
                 Err(error) if error.is_transient() => {
@@ -123,7 +128,7 @@ impl Pipeline {
                     tokio::select! {
                         () = tokio::time::sleep(delay) => {}
                         ended = self.ledger.join_next() => return Err(ledger_ended(ended)),
-                        () = shutdown.stopped() => return Ok(false),
+                        () = shutdown.stopped() => return Ok(None),
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -131,7 +136,7 @@ impl Pipeline {
         }
     }
 
-    async fn drain(mut self) -> Result<(), RunError> {
+    async fn drain(mut self, mut stream: Option<Stream>) -> Result<(), RunError> {
         let grace = self.setup.shutdown_grace;
         let deadline = Instant::now() + grace;
         self.background.abort_all();
@@ -139,7 +144,7 @@ impl Pipeline {
             // A lane that is gone has nothing to drain.
             let _ = lane.sender.send(ToLane::Stop(deadline));
         }
-        let Self { reader, gate, mut stream, mut lanes, mut ledger, .. } = self;
+        let Self { reader, gate, mut lanes, mut ledger, .. } = self;
         let confirmed = reader.confirmed.clone();
         let drained = async {
             while lanes.join_next().await.is_some() {}
@@ -152,8 +157,9 @@ impl Pipeline {
         let ended = tokio::select! {
             ended = &mut drained => ended,
             // Without the walsender nothing can be confirmed, but the log can be written.
-            error = stream.idle() => {
+            error = idle(&mut stream) => {
                 tracing::warn!(error = %chain(&error), "replication broke while stopping");
+                stream = None;
                 drained.await
             }
         };
@@ -166,11 +172,20 @@ impl Pipeline {
                 );
             }
         }
+        let Some(mut stream) = stream else { return Ok(()) };
         stream.confirm(*confirmed.borrow());
         if let Err(error) = stream.stop().await {
             tracing::warn!(error = %chain(&error), "replication did not end cleanly");
         }
         Ok(())
+    }
+}
+
+/// Keeps the walsender content, if there is one, until it goes away.
+async fn idle(stream: &mut Option<Stream>) -> ReplicationError {
+    match stream {
+        Some(stream) => stream.idle().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -91,7 +91,10 @@ impl Pipeline {
     pub async fn take_over(setup: Setup) -> Result<Self, TakeoverError> {
         let shared = Arc::new(SharedSession::new(setup.dsn.clone()));
         let session = shared.get().await?;
-        let checkpoint = session.latest_checkpoint(&setup.slot).await?;
+        let checkpoint = match session.latest_checkpoint(&setup.slot).await {
+            Err(error) if error.is_missing_schema() => None,
+            checkpoint => checkpoint?,
+        };
         checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: setup.slot.clone() })?;
         let epoch = Epoch::default();
         let Taken { stream, system, slot, .. } = setup.acquire(&epoch, None).await?;
@@ -224,7 +227,7 @@ impl Setup {
             setup: self,
             system,
             reader,
-            stream,
+            stream: Some(stream),
             epoch,
             gate,
             lanes,

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::receiver::{Peer, Receiver, Recorded, answer};
 
 /// How long a test waits for what must come. Generous: the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One request.
 #[derive(Clone, Debug)]

@@ -26,7 +26,7 @@ use super::client::Client;
 use super::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::event::Attempt;
-use crate::event::budget::Share;
+use crate::event::budget::{Share, footprint};
 use crate::event::gate::Gate;
 use crate::event::job::{Entry, Job, Parking};
 use crate::lsn::Position;
@@ -416,7 +416,7 @@ impl Lane {
         self.idle.extend(connection);
         self.metrics.in_flight.dec();
         self.metrics.attempt_duration.observe(attempt.duration.as_secs_f64());
-        self.drain.add(job.delivery.body.len(), Instant::now());
+        self.drain.add(footprint(job.delivery.body.len()), Instant::now());
         self.judge(job, attempt, began);
     }
 

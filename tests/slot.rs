@@ -1,0 +1,124 @@
+//! The slot and the server as an operator may have left them: each state has a message of its
+//! own, and `/readyz` tells.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::time::Instant;
+
+use support::daemon::{Site, endpoint};
+use support::hooks::{Hooks, PATIENCE};
+use support::pg::{Database, Pg};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+async fn site(pg: &Pg, hooks: &Hooks) -> (Database, Site) {
+    let database = pg.database().await;
+    database.execute("create table items (id int primary key)").await;
+    let config = endpoint("crm", &hooks.url("/"), "");
+    let site = Site::new(&database, &["public.items"], &config);
+    (database, site)
+}
+
+/// Runs the daemon, which must give up by itself; returns the end of what it said.
+async fn gives_up(site: &Site) -> String {
+    let (status, log) = site.start().ended().await;
+    assert_eq!(status.code(), Some(1), "{log}");
+    let (_, last) = log.rsplit_once("walhook: ").unwrap_or(("", &log));
+    last.to_owned()
+}
+
+#[tokio::test]
+async fn a_daemon_without_init_names_the_command() {
+    let hooks = Hooks::ok().await;
+    let (_database, site) = site(Pg::shared(), &hooks).await;
+    let said = gives_up(&site).await;
+    assert!(said.contains("walhook init"), "{said}");
+}
+
+#[tokio::test]
+async fn a_slot_that_is_gone_or_of_another_kind_is_named() {
+    let hooks = Hooks::ok().await;
+    let (database, site) = site(Pg::shared(), &hooks).await;
+    let slot = &database.name;
+    site.init().await;
+    database.execute(&format!("select pg_drop_replication_slot('{slot}')")).await;
+    let said = gives_up(&site).await;
+    assert!(said.contains(slot) && said.contains("does not exist"), "{said}");
+    let gaps: i64 =
+        database.query_one("select count(*) from walhook.alert where kind = 'gap'", &[]).await;
+    assert_eq!(gaps, 1, "never silence");
+    database.execute(&format!("select pg_create_physical_replication_slot('{slot}')")).await;
+    let said = gives_up(&site).await;
+    assert!(said.contains(slot), "{said}");
+    database.execute(&format!("select pg_drop_replication_slot('{slot}')")).await;
+    // init begins anew, and what comes after it arrives.
+    site.init().await;
+    database.execute("insert into items values (1)").await;
+    let daemon = site.run().await;
+    hooks.arrived(1).await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_slot_that_somebody_moved_on_is_a_gap_with_an_alert() {
+    let hooks = Hooks::ok().await;
+    let (database, site) = site(Pg::shared(), &hooks).await;
+    site.up().await.stop().await;
+    database.execute("insert into items values (1)").await;
+    database
+        .execute(&format!(
+            "select pg_replication_slot_advance('{}', pg_current_wal_lsn())",
+            database.name
+        ))
+        .await;
+    let daemon = site.run().await;
+    let line = daemon.says("WAL is missing").await;
+    assert!(line["message"].as_str().unwrap().contains("advanced"), "{line}");
+    database.execute("insert into items values (2)").await;
+    let received = hooks.arrived(1).await;
+    assert_eq!(received[0].number("id"), 2, "on_gap = continue goes on");
+    let gaps: i64 =
+        database.query_one("select count(*) from walhook.alert where kind = 'gap'", &[]).await;
+    assert_eq!(gaps, 1);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readyz_follows_the_server() {
+    let pg = Pg::start();
+    let hooks = Hooks::ok().await;
+    let (database, site) = site(&pg, &hooks).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let site = site.with_variable("WALHOOK_OPS__LISTEN", &address);
+    let daemon = site.up().await;
+    becomes(&address, "/readyz", 200).await;
+    database.execute("insert into items values (1)").await;
+    hooks.arrived(1).await;
+    tokio::task::block_in_place(|| pg.cluster().stop());
+    becomes(&address, "/readyz", 503).await;
+    becomes(&address, "/healthz", 200).await;
+    tokio::task::block_in_place(|| pg.cluster().restart().unwrap());
+    becomes(&address, "/readyz", 200).await;
+    daemon.stop().await;
+}
+
+/// Asks again and again until the status is the one wanted.
+async fn becomes(address: &str, path: &str, wanted: u16) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        if answer.starts_with(&format!("HTTP/1.1 {wanted} ")) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{path} is not {wanted}: {answer}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
