@@ -139,6 +139,7 @@ impl World {
     /// The lines above the tables.
     pub(crate) fn describe_machine(&self) {
         println!("- Machine: {}.", measure::machine());
+        println!("- Measured: {}.", measure::program(&self.arguments.walhook));
         println!("- Load average before: {}.", measure::load_average());
         if self.arguments.is_quick() {
             println!("- A quick run: it shows that the bench works, and no figure counts.");
