@@ -115,7 +115,9 @@ impl World {
         let is_rival = site.ask("select count(*) = 0 from pg_namespace where nspname = 'walhook'");
         let is_rival: bool = is_rival.await?;
         let (status, log) = consumer.stop().await?;
-        std::fs::write(self.arguments.out.join(format!("{what}.log")), &log)?;
+        // "200/s" is no directory.
+        let file = format!("{}.log", what.replace('/', " per "));
+        std::fs::write(self.arguments.out.join(file), &log)?;
         if !is_rival && !status.success() && self.arguments.under.is_empty() {
             self.odd(format!("{what}: the daemon ended with {status}"));
         }
