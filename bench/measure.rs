@@ -124,7 +124,14 @@ fn stat(pid: u32) -> Option<Stat> {
     })
 }
 
-/// The load averages, and how many cores there are.
+/// Which program was measured: an old binary must not pass for a new one.
+pub(crate) fn program(path: &std::path::Path) -> String {
+    let built = fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    let age = built.and_then(|built| built.elapsed().ok()).map_or(0, |age| age.as_secs() / 60);
+    format!("{}, built {age} minutes ago", path.display())
+}
+
+/// Processor, kernel, and how many cores there are.
 pub(crate) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -1,5 +1,7 @@
 //! One database with the workload's tables, made for one run and dropped after it.
 
+use std::time::Duration;
+
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
@@ -44,6 +46,16 @@ impl Site {
 
     /// Drops slot and database.
     pub(crate) async fn drop(self, admin: &Client) -> Result<(), Failed> {
+        // A walsender outlives its consumer for a moment.
+        let active = "select count(pg_terminate_backend(active_pid)) from pg_replication_slots \
+                      where database = $1 and active";
+        for _ in 0..500 {
+            let count: i64 = admin.query_one(active, &[&self.name]).await?.try_get(0)?;
+            if count == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let slots = "select pg_drop_replication_slot(slot_name) from pg_replication_slots \
                      where database = $1";
         admin.execute(slots, &[&self.name]).await?;

@@ -115,7 +115,9 @@ impl World {
         let is_rival = site.ask("select count(*) = 0 from pg_namespace where nspname = 'walhook'");
         let is_rival: bool = is_rival.await?;
         let (status, log) = consumer.stop().await?;
-        std::fs::write(self.arguments.out.join(format!("{what}.log")), &log)?;
+        // "200/s" is no directory.
+        let file = format!("{}.log", what.replace('/', " per "));
+        std::fs::write(self.arguments.out.join(file), &log)?;
         if !is_rival && !status.success() && self.arguments.under.is_empty() {
             self.odd(format!("{what}: the daemon ended with {status}"));
         }
@@ -139,6 +141,7 @@ impl World {
     /// The lines above the tables.
     pub(crate) fn describe_machine(&self) {
         println!("- Machine: {}.", measure::machine());
+        println!("- Measured: {}.", measure::program(&self.arguments.walhook));
         println!("- Load average before: {}.", measure::load_average());
         if self.arguments.is_quick() {
             println!("- A quick run: it shows that the bench works, and no figure counts.");
