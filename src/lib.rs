@@ -30,6 +30,7 @@ pub mod store;
 // Stages.
 pub mod capture;
 pub mod deliver;
+pub mod inbound;
 pub mod ledger;
 pub mod route;
 

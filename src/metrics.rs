@@ -1,6 +1,7 @@
 //! Counters that operators scrape. Names are contract §5; labels are bounded by configuration.
 
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -17,6 +18,10 @@ const LATENCY_BUCKETS: [f64; 17] = [
     600.0, 14_400.0,
 ];
 
+/// Event types of one inbound source that have a label of their own: what is sent by strangers
+/// must not make series without end.
+const MOST_INBOUND_TYPES: usize = 200;
+
 /// All metrics of the process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -27,6 +32,10 @@ pub struct Metrics {
     attempt_duration: Family<Labels, Histogram, fn() -> Histogram>,
     in_flight: Family<Labels, Gauge>,
     pending: Family<Labels, Gauge>,
+    inbound_events: Family<Labels, Counter>,
+    inbound_rejections: Family<Labels, Counter>,
+    /// Types seen, by source.
+    inbound_types: Mutex<HashMap<String, HashSet<String>>>,
     /// WAL behind the write position that the slot still keeps.
     pub slot_lag_bytes: Gauge,
     /// Age of the oldest transaction that is not settled; 0 when there is none.
@@ -70,6 +79,9 @@ impl Default for Metrics {
             attempt_duration: Family::new_with_constructor(latency_histogram),
             in_flight: Family::default(),
             pending: Family::default(),
+            inbound_events: Family::default(),
+            inbound_rejections: Family::default(),
+            inbound_types: Mutex::default(),
             slot_lag_bytes: Gauge::default(),
             slot_lag_seconds: Gauge::default(),
             streaming: Gauge::default(),
@@ -123,6 +135,16 @@ impl Metrics {
             Unit::Seconds,
             self.slot_lag_seconds.clone(),
         );
+        registry.register(
+            "inbound_events",
+            "Inbound events, by what became of them",
+            self.inbound_events.clone(),
+        );
+        registry.register(
+            "inbound_rejections",
+            "Inbound requests not taken, by reason",
+            self.inbound_rejections.clone(),
+        );
         registry.register("streaming", "1 while replication streams", self.streaming.clone());
         registry.register("gaps", "Gaps in the WAL that were found", self.gaps.clone());
     }
@@ -154,6 +176,38 @@ impl Metrics {
     /// Says how many deliveries wait in the queue for `endpoint`.
     pub fn set_pending(&self, endpoint: &str, count: i64) {
         self.pending.get_or_create(&vec![("endpoint", endpoint.to_owned())]).set(count);
+    }
+
+    /// Counts an inbound event that became `status`.
+    pub fn inbound_event(&self, source: &str, event_type: Option<&str>, status: &'static str) {
+        let labels = vec![
+            ("source", source.to_owned()),
+            ("event_type", self.inbound_type(source, event_type.unwrap_or_default())),
+            ("status", status.to_owned()),
+        ];
+        self.inbound_events.get_or_create(&labels).inc();
+    }
+
+    /// Counts an inbound request that was not taken.
+    pub fn inbound_rejection(&self, source: &str, reason: &'static str) {
+        let labels = vec![("source", source.to_owned()), ("reason", reason.to_owned())];
+        self.inbound_rejections.get_or_create(&labels).inc();
+    }
+
+    fn inbound_type(&self, source: &str, event_type: &str) -> String {
+        let other = || "other".to_owned();
+        let Ok(mut sources) = self.inbound_types.lock() else { return other() };
+        if !sources.contains_key(source) {
+            sources.insert(source.to_owned(), HashSet::new());
+        }
+        let Some(types) = sources.get_mut(source) else { return other() };
+        if !types.contains(event_type) {
+            if types.len() == MOST_INBOUND_TYPES {
+                return other();
+            }
+            types.insert(event_type.to_owned());
+        }
+        event_type.to_owned()
     }
 
     /// Everything in OpenMetrics text.

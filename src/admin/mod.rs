@@ -6,7 +6,6 @@ pub mod installation;
 pub mod ops;
 pub mod pretty;
 pub mod receiver;
-mod server;
 pub mod status;
 pub mod tail;
 pub mod verdict;

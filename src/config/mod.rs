@@ -13,6 +13,7 @@ mod fault;
 mod filter;
 mod headers;
 mod identifier;
+pub mod inbound;
 mod later;
 mod layers;
 mod mask;

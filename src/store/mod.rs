@@ -5,6 +5,7 @@ pub mod catalog;
 mod copy;
 mod endpoints;
 mod house;
+pub mod inbound;
 mod inspect;
 mod ledger;
 mod owner;

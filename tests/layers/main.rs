@@ -23,7 +23,7 @@ const RANKS: &[&[&str]] = &[
     // Edges to PostgreSQL.
     &["replication", "store"],
     // Stages.
-    &["capture", "deliver", "ledger", "route"],
+    &["capture", "deliver", "inbound", "ledger", "route"],
     // Joins.
     &["admin", "pipeline"],
     // The whole; these meet in lib.rs.
@@ -38,7 +38,7 @@ const ONLY: &[(&str, &[&str])] = &[
     // `replication` alone speaks CopyBoth; `store` quotes with it.
     ("postgres_protocol", &["replication", "store"]),
     ("hyper_util::client", &["deliver"]),
-    ("axum", &["admin", "cli", "daemon"]),
+    ("axum", &["admin", "inbound"]),
 ];
 
 const RULES: Rules = Rules { ranks: RANKS, only: ONLY, most_lines: 500 };

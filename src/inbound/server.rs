@@ -17,17 +17,17 @@ use crate::shutdown::Shutdown;
 
 /// How much a server puts up with.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Connections at a time; further ones wait in the kernel's queue.
-    pub(super) connections: usize,
+    pub(crate) connections: usize,
     /// From a connection's begin, or its last answer, to the end of the next request's headers.
-    pub(super) header_wait: Duration,
+    pub(crate) header_wait: Duration,
     /// How long a stop waits for open requests.
-    pub(super) grace: Duration,
+    pub(crate) grace: Duration,
 }
 
 /// Serves `router` on `listener` until `shutdown`.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     limits: Limits,

@@ -1,0 +1,9 @@
+//! Providers' webhooks into tables, exactly once.
+//!
+//! ```text
+//! server -> receive (pure: verify, split) -> writer -> answer
+//!                                              `-> inbound_event -> process -> handlers
+//! ```
+
+pub(crate) mod server;
+pub mod verdict;
