@@ -63,9 +63,8 @@ pub async fn run(
     reloads: mpsc::Receiver<Config>,
     shutdown: Shutdown,
 ) -> Result<(), DaemonError> {
-    let house = House::default();
-    let (inbound, settings) = watch::channel(Arc::new(config.inbound.clone()));
     let (stop, until_stopped) = shutdown::channel();
+    let house = House::new(&config, stop);
     let mut listeners = JoinSet::new();
     if let Some(address) = config.ops.listen {
         let listener = bind(address, "[ops] listen").await?;
@@ -73,11 +72,11 @@ pub async fn run(
     }
     if let Some(address) = config.inbound.listen {
         let listener = bind(address, "[inbound] listen").await?;
-        let receiving = house.receiving(&config, settings);
+        let receiving = house.receiving(&config);
         listeners.spawn(inbound::run(listener, receiving, until_stopped));
     }
-    let ended = send(&house, config, reloads, &inbound, &stop, shutdown).await;
-    stop.stop();
+    let ended = send(&house, config, reloads, shutdown).await;
+    house.listeners.stop();
     while listeners.join_next().await.is_some() {}
     ended
 }
@@ -88,8 +87,6 @@ async fn send(
     house: &House,
     config: Config,
     mut reloads: mpsc::Receiver<Config>,
-    inbound: &watch::Sender<Arc<Inbound>>,
-    listeners: &shutdown::Trigger,
     mut shutdown: Shutdown,
 ) -> Result<(), DaemonError> {
     let mut setup = house.setup(&config);
@@ -100,11 +97,11 @@ async fn send(
             ended = &mut pipelines => return ended,
             () = shutdown.stopped() => {
                 stop.stop();
-                listeners.stop();
+                house.listeners.stop();
                 return pipelines.await;
             }
             Some(config) = reloads.recv() => {
-                inbound.send_replace(Arc::new(config.inbound.clone()));
+                house.inbound.send_replace(Arc::new(config.inbound.clone()));
                 stop.stop();
                 pipelines.await?;
                 setup = house.setup(&config);
@@ -164,15 +161,21 @@ fn advice(error: &RunError) -> Advice {
 }
 
 /// What lasts from one configuration to the next.
-#[derive(Default)]
 struct House {
     metrics: Arc<Metrics>,
     status: Status,
+    inbound: watch::Sender<Arc<Inbound>>,
+    listeners: shutdown::Trigger,
 }
 
 impl House {
+    fn new(config: &Config, listeners: shutdown::Trigger) -> Self {
+        let inbound = watch::Sender::new(Arc::new(config.inbound.clone()));
+        Self { metrics: Arc::default(), status: Status::default(), inbound, listeners }
+    }
+
     fn ops(&self, config: &Config) -> Ops {
-        let Self { metrics, status } = self;
+        let Self { metrics, status, .. } = self;
         let readiness = Readiness {
             streaming: status.streaming.subscribe(),
             writable: status.writable.subscribe(),
@@ -181,22 +184,18 @@ impl House {
         Ops { metrics: Arc::clone(metrics), readiness, token: config.ops.token.clone() }
     }
 
-    fn receiving(
-        &self,
-        config: &Config,
-        settings: watch::Receiver<Arc<Inbound>>,
-    ) -> inbound::Setup {
+    fn receiving(&self, config: &Config) -> inbound::Setup {
         let network = Arc::new(network_of(config));
         inbound::Setup {
             dsn: config.database.dsn.clone(),
-            settings,
+            settings: self.inbound.subscribe(),
             fetch: Arc::new(move |url| Box::pin(fetch_from(Arc::clone(&network), url))),
             metrics: Arc::clone(&self.metrics),
         }
     }
 
     fn setup(&self, config: &Config) -> Setup {
-        let Self { metrics, status } = self;
+        let Self { metrics, status, .. } = self;
         Setup {
             dsn: config.database.dsn.clone(),
             slot: config.database.slot.clone(),
