@@ -72,6 +72,9 @@ pub async fn run(
     }
     if let Some(address) = config.inbound.listen {
         let listener = bind(address, "[inbound] listen").await?;
+        // Port 0 lets the system choose one.
+        let address = listener.local_addr().unwrap_or(address);
+        tracing::info!(%address, sources = config.inbound.sources.len(), "receiving webhooks");
         let receiving = house.receiving(&config);
         listeners.spawn(inbound::run(listener, receiving, until_stopped));
     }
