@@ -7,7 +7,7 @@ mod support;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use support::daemon::{Daemon, Site, endpoint};
+use support::daemon::{Site, endpoint};
 use support::hooks::{Hook, Hooks, Latch, Reply};
 use support::pg::{Database, Pg};
 
