@@ -83,7 +83,7 @@ pub struct Filter {
     pub exclude_fields: Vec<(String, Vec<String>)>,
     /// Per model label or `*`: field and the text shown in its place.
     pub redact_fields: Vec<(String, Vec<(String, String)>)>,
-    /// Origins (inbound sources) whose changes are not sent.
+    /// Inbound sources whose handlers' changes are not sent; `*` is all.
     pub exclude_origins: Vec<String>,
 }
 

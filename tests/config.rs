@@ -234,6 +234,18 @@ fn fields_are_given_as_a_list_or_by_label() {
 }
 
 #[test]
+fn origins_are_names_of_sources_or_a_star_and_an_endpoint_replaces_those_of_delivery() {
+    let config = good(&format!(
+        "[delivery]\nexclude_origins = [\"stripe\", \"*\"]\n{ENDPOINT}{}exclude_origins = []\n",
+        ENDPOINT.replace("crm", "erp")
+    ));
+    let origins = |index: usize| &config.endpoints[index].filter.exclude_origins;
+    assert_eq!(origins(0), &["stripe", "*"]);
+    assert!(origins(1).is_empty());
+    assert!(good(ENDPOINT).endpoints[0].filter.exclude_origins.is_empty());
+}
+
+#[test]
 fn tables_are_named_as_in_sql() {
     let config = good("[models.\"store.OrderItem\"]\ntable = 'public.\"Order Items\"'\n");
     let model = &config.models[0];
@@ -258,7 +270,7 @@ fn models_and_endpoints_keep_the_order_of_the_file() {
 fn keys_of_later_versions_may_stand_with_values_that_change_nothing() {
     good(&format!(
         "capture = \"wal\"\n[inbound]\nlisten = \"\"\n[alerts]\nurl = \"\"\n[delivery]\nfailure_callback = \"\"\n\
-         {ENDPOINT}application = \"default\"\ncondition = \"\"\ntransform = \"\"\nexclude_origins = []\n"
+         {ENDPOINT}application = \"default\"\ncondition = \"\"\ntransform = \"\"\n"
     ));
 }
 

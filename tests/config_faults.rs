@@ -72,7 +72,8 @@ const IN_ENDPOINT: &[&str] = &[
     "condition = \"new.total > 5\"",
     "transform = \"{}\"",
     "application = \"acme\"",
-    "exclude_origins = [\"stripe\"]",
+    "exclude_origins = [\"Stripe\", \"acme.*\", \"\", 5, \"*\"]",
+    "exclude_origins = \"stripe\"",
     "\"odd key\\u001b[31m\" = 1",
 ];
 

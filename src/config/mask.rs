@@ -176,6 +176,7 @@ pub(super) const KEYS: &[&str] = &[
     "events",
     "exclude_fields",
     "exclude_models",
+    "exclude_origins",
     "failed",
     "failure_rest",
     "headers",

@@ -1,5 +1,6 @@
 //! Which models and event types an endpoint has asked for.
 
+use crate::change::Origin;
 use crate::endpoint::{Filter, glob_matches};
 
 /// Words that stand in `events` for a kind of change rather than for a type.
@@ -21,6 +22,12 @@ pub(super) fn wants_event(filter: &Filter, word: &str, event_type: &str) -> bool
             glob_matches(pattern, event_type)
         }
     })
+}
+
+/// Whether the endpoint hears of changes with this origin; of those without one it always does.
+pub(super) fn hears_origin(filter: &Filter, origin: Option<&Origin>) -> bool {
+    let Some(origin) = origin else { return true };
+    !filter.exclude_origins.iter().any(|source| source == "*" || *source == origin.source)
 }
 
 /// What a table of fields says about `label`: each matching list with whether it names the
@@ -58,6 +65,20 @@ mod tests {
         assert!(wants("*", "custom", "mfa.failed"));
         assert!(wants("mfa.*", "custom", "mfa.failed"));
         assert!(wants("*.deleted", "deleted", "order.deleted"));
+    }
+
+    #[test]
+    fn an_origin_is_excluded_by_its_whole_name_or_by_a_star() {
+        let hears = |excluded: &[&str], origin: Option<&str>| {
+            let exclude_origins = excluded.iter().map(|source| (*source).to_owned()).collect();
+            let filter = Filter { exclude_origins, ..Filter::default() };
+            let origin = origin
+                .map(|source| Origin { source: source.to_owned(), event_id: "evt_1".to_owned() });
+            hears_origin(&filter, origin.as_ref())
+        };
+        assert!(hears(&[], Some("stripe")) && hears(&["*", "stripe"], None));
+        assert!(!hears(&["github", "stripe"], Some("stripe")) && !hears(&["*"], Some("stripe")));
+        assert!(hears(&["stripe"], Some("stripe-eu")), "a name is no prefix");
     }
 
     #[test]
