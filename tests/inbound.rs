@@ -4,12 +4,16 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::join_all;
 use serde_json::json;
 use support::daemon::{Daemon, Site, endpoint};
 use support::hooks::Hooks;
 use support::pg::{Database, Pg};
 use support::poster::{Poster, now, stripe_event, stripe_signature};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 const SECRET: &str = "whsec_test_7b1fStripeVectorSecret";
 
@@ -186,7 +190,7 @@ async fn without_a_database_nothing_is_acknowledged_and_it_recovers_by_itself() 
     let (_site, daemon, poster) = up(&database, &[], &inbound("")).await;
     let event = stripe_event("evt_1", "charge.succeeded");
     pg.cluster().stop_immediate();
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let refused = poster.stripe(SECRET, &event).await;
     assert_eq!(refused.status, 503, "{refused:?}");
     assert!(refused.head.contains("\r\nretry-after: "), "{refused:?}");
@@ -312,4 +316,91 @@ async fn bodies_signatures_and_secrets_appear_in_no_log_and_no_metric() {
     for shown in ["\"evt_1\"", "charge.succeeded", "bad_signature"] {
         assert!(log.contains(shown), "no {shown} in:\n{log}");
     }
+}
+
+#[tokio::test]
+async fn slow_clients_hold_nobody_up() {
+    let database = Pg::shared().database().await;
+    let (_site, daemon, poster) = up(&database, &[], &inbound("")).await;
+    let mut slow = Vec::new();
+    for number in 0..400 {
+        let mut stream = TcpStream::connect(poster.address).await.unwrap();
+        // Half a head, or a head whose body does not come.
+        let part: &[u8] = match number % 2 {
+            0 => b"POST /webhooks/stripe HTTP/1.1\r\nHost: a\r\nStripe-",
+            _ => b"POST /webhooks/stripe HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n{",
+        };
+        stream.write_all(part).await.unwrap();
+        slow.push(stream);
+    }
+    let begun = Instant::now();
+    let answer = poster.stripe(SECRET, &stripe_event("evt_1", "charge.succeeded")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    drop(slow);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_before_a_stop_is_in_the_table() {
+    let database = Pg::shared().database().await;
+    let (_site, daemon, poster) = up(&database, &[], &inbound("")).await;
+    let (first_answer, mut answered) = tokio::sync::mpsc::channel(1000);
+    let posts = (0..500).map(|number| {
+        let first_answer = first_answer.clone();
+        async move {
+            let event = stripe_event(&format!("evt_{number}"), "charge.succeeded");
+            let acknowledged = poster.try_stripe(SECRET, &event).await == Some(200);
+            let _ = first_answer.try_send(());
+            acknowledged
+        }
+    });
+    let stop = async {
+        answered.recv().await;
+        daemon.stop().await
+    };
+    let (acknowledged, log) = tokio::join!(join_all(posts), stop);
+    let acknowledged = acknowledged.into_iter().filter(|yes| *yes).count();
+    assert!(acknowledged > 0, "{log}");
+    let stored: i64 = database.query_one("select count(*) from walhook.inbound_event", &[]).await;
+    assert!(stored as usize >= acknowledged, "{stored} of {acknowledged}\n{log}");
+}
+
+#[tokio::test]
+async fn metrics_count_events_by_source_type_and_status_and_rejections_by_reason() {
+    let database = Pg::shared().database().await;
+    let ops = free_port();
+    let site = Site::new(&database, &[], &inbound("")).with_variable("STRIPE_SECRET", SECRET);
+    let site = site.with_variable("WALHOOK_OPS__LISTEN", &format!("127.0.0.1:{ops}"));
+    let daemon = site.up().await;
+    let poster = Poster::of(&daemon).await;
+    count_runs(&database, "charge.succeeded").await;
+    for number in 0..210 {
+        let event = stripe_event(&format!("evt_{number}"), &format!("made.up.{number}"));
+        assert_eq!(poster.stripe(SECRET, &event).await.status, 200);
+    }
+    for _ in 0..2 {
+        poster.stripe(SECRET, &stripe_event("evt_x", "made.up.1")).await;
+    }
+    poster.stripe("whsec_other", &stripe_event("evt_y", "made.up.1")).await;
+    let at = Poster { address: ([127, 0, 0, 1], ops).into() };
+    let metrics = at.request("GET", "/metrics", &[], b"").await.body;
+    let of = |status: &str, event_type: &str| {
+        format!(
+            "walhook_inbound_events_total{{source=\"stripe\",event_type=\"{event_type}\",status=\"{status}\"}}"
+        )
+    };
+    for (line, count) in [
+        (of("received", "made.up.1"), 2),
+        (of("duplicate", "made.up.1"), 1),
+        (of("received", "other"), 10),
+        ("walhook_inbound_rejections_total{source=\"stripe\",reason=\"bad_signature\"}".into(), 1),
+    ] {
+        assert!(metrics.contains(&format!("{line} {count}\n")), "{line} {count}:\n{metrics}");
+    }
+    daemon.stop().await;
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
