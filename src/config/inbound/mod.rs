@@ -2,12 +2,14 @@
 
 mod place;
 mod scheme;
+mod template;
 
-pub use place::{Json, Piece, Place, Places};
+pub use place::{Json, Place, Places};
 pub use scheme::{
     Code, Encoding, Hash, Key, KeyBytes, List, Material, Proof, Quirk, Scheme, SignatureFrom,
     TimestampFrom, TimestampUnit,
 };
+pub use template::Piece;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
