@@ -48,6 +48,7 @@ pub(crate) use table::written as written_key;
 use crate::endpoint::Endpoint;
 use endpoint::Shared;
 use filter::Labels;
+use inbound::Inbound;
 use reader::{Gathered, Problem, Reader, Spot};
 use source::Source;
 use table::Table;
@@ -73,6 +74,8 @@ pub struct Config {
     pub security: Security,
     /// The port for operators.
     pub ops: Ops,
+    /// The receiver of providers' webhooks.
+    pub inbound: Inbound,
     /// How long things are kept.
     pub retention: Retention,
     /// What `check` mentions though it is no fault.
@@ -143,6 +146,7 @@ struct Parts {
     delivery: Delivery,
     security: Security,
     ops: Ops,
+    inbound: Inbound,
     retention: Retention,
 }
 
@@ -160,10 +164,9 @@ impl Parts {
         let payload = sections::read_payload(root);
         let ops = sections::read_ops(root);
         let retention = sections::read_retention(root);
-        // Sections that hold only keys of later versions.
-        for section in ["inbound", "alerts"] {
-            root.optional(section, |value| value.table(|_| Some(())));
-        }
+        let inbound = inbound::read(root, ops.as_ref().and_then(|ops| ops.listen));
+        // Holds only keys of later versions.
+        root.optional("alerts", |value| value.table(|_| Some(())));
         Some(Self {
             database: database?,
             models,
@@ -172,13 +175,23 @@ impl Parts {
             delivery: delivery?,
             security,
             ops: ops?,
+            inbound: inbound?,
             retention: retention?,
         })
     }
 
     fn config(self, warnings: Vec<Fault>, places: Places) -> Config {
-        let Self { database, models, endpoints, payload, delivery, security, ops, retention } =
-            self;
+        let Self {
+            database,
+            models,
+            endpoints,
+            payload,
+            delivery,
+            security,
+            ops,
+            inbound,
+            retention,
+        } = self;
         Config {
             database,
             models,
@@ -187,6 +200,7 @@ impl Parts {
             delivery,
             security,
             ops,
+            inbound,
             retention,
             warnings,
             places,
@@ -255,7 +269,7 @@ mod tests {
     const SHIPPED: &str = include_str!("../../config.toml");
 
     fn known() -> std::collections::BTreeSet<String> {
-        let mut source = Source::of_text(EVERY_TABLE);
+        let mut source = Source::of_text("config.toml", EVERY_TABLE);
         let reading = read(&mut source, Path::new(""), &Environment::default());
         reading.unwrap_or_else(|faults| panic!("{faults}")).gathered.known
     }

@@ -196,7 +196,7 @@ pub(super) fn read_ops(root: &mut Table<'_>) -> Option<Ops> {
 }
 
 /// An address and port; empty is off.
-fn read_listen(value: &Value<'_>) -> Option<Option<SocketAddr>> {
+pub(super) fn read_listen(value: &Value<'_>) -> Option<Option<SocketAddr>> {
     let text = value.text()?;
     if text.is_empty() {
         return Some(None);

@@ -1,8 +1,19 @@
 //! `[inbound]`: the receiver of providers' webhooks, and its sources.
 
+mod events;
+mod grammar;
+mod into;
+mod key;
 mod place;
+mod preset;
+mod proof;
+mod receiver;
 mod scheme;
+mod secrets;
+mod signature;
+mod source;
 mod template;
+mod verify;
 
 pub use place::{Json, Place, Places};
 pub use scheme::{
@@ -10,6 +21,8 @@ pub use scheme::{
     TimestampFrom, TimestampUnit,
 };
 pub use template::Piece;
+
+pub(super) use receiver::read;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -115,8 +128,8 @@ pub struct Events {
     pub unwrap: Option<Json>,
     /// The first that is there and not empty is the id.
     pub id: Places,
-    /// The id where none of `id` is there and all places of the template are.
-    pub id_template: Vec<Piece>,
+    /// Templates of the id where none of `id` is there; the first whose places are all there.
+    pub id_template: Vec<Vec<Piece>>,
     /// The first that is there and not empty is the type.
     pub event_type: Places,
 }
@@ -182,3 +195,6 @@ pub enum OnConflict {
     /// It takes the event's values.
     Update,
 }
+
+#[cfg(test)]
+mod tests;
