@@ -43,10 +43,8 @@ const LATER: &[(&str, Refused)] = &[
     ("delivery.on_failure", Only("callback")),
     ("delivery.failure_callback", AllBut("")),
     ("console", Any),
-    ("retention.inbound", Any),
     ("alerts.url", AllBut("")),
     ("alerts.callback", AllBut("")),
-    ("alerts.inbound_errors", Any),
 ];
 
 /// What becomes of a key that may be on the list.

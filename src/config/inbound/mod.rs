@@ -22,7 +22,7 @@ pub use scheme::{
 };
 pub use template::Piece;
 
-pub(super) use receiver::read;
+pub(super) use receiver::{read, read_alerts};
 
 use std::net::SocketAddr;
 use std::sync::Arc;

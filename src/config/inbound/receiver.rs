@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::reader::Problem;
 use super::super::retry;
@@ -10,15 +11,19 @@ use super::super::sections::read_listen;
 use super::super::table::Table;
 use super::super::value::Value;
 use super::source::{self, Shared};
-use super::{Inbound, LogRejections, Source};
+use super::{ErrorAlert, Inbound, LogRejections, Source};
 
 const MOST_SOURCES: usize = 1000;
 /// A body becomes a value of PostgreSQL, and as jsonb that has a limit of 256 MB.
 const BODY_BYTES: RangeInclusive<i64> = 1..=256 * 1024 * 1024;
+/// 0 is never.
+const COUNT: RangeInclusive<i64> = 0..=1_000_000_000;
+const WINDOW: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
 const LOGGED: [(&str, LogRejections); 2] =
     [("sampled", LogRejections::Sampled), ("all", LogRejections::All)];
 
-/// Reads `[inbound]`. Without a source nothing listens.
+/// Reads `[inbound]`. Without a source nothing listens. What other sections say of it is missing.
 pub(in crate::config) fn read(root: &mut Table<'_>, ops: Option<SocketAddr>) -> Option<Inbound> {
     root.optional("inbound", |value| {
         value.table(|table| {
@@ -38,6 +43,21 @@ pub(in crate::config) fn read(root: &mut Table<'_>, ops: Option<SocketAddr>) -> 
                 return table.refuse_at("listen", Problem::new(problem, fix));
             }
             Some(Inbound { listen, log_rejections: log_rejections?, sources, ..Inbound::default() })
+        })
+    })
+}
+
+/// Reads `[alerts]`: when failed events raise one.
+pub(in crate::config) fn read_alerts(root: &mut Table<'_>) -> Option<ErrorAlert> {
+    root.optional("alerts", |value| {
+        value.table(|table| {
+            table.optional("inbound_errors", |value| {
+                value.table(|table| {
+                    let count = table.optional("count", |value| value.integer(COUNT));
+                    let window = table.optional("window", |value| value.duration(WINDOW));
+                    Some(ErrorAlert { count: count?, window: window? })
+                })
+            })
         })
     })
 }
