@@ -118,8 +118,9 @@ fn read_settings(name: &str, table: &mut Table<'_>, shared: &Shared) -> Option<S
 }
 
 fn read_verify(name: &str, table: &mut Table<'_>) -> Option<Verify> {
-    let fix = format!("preset = \"…\", or a section [inbound.sources.{name}.verify]");
     if !table.has("verify") {
+        let likely = if preset::is_known(name) { name } else { "…" };
+        let fix = format!("preset = \"{likely}\", or a section [inbound.sources.{name}.verify]");
         table.value_of("verify");
         let problem = "nothing says how requests are signed";
         return table.value().refuse_key(Problem::new(problem, fix));
