@@ -1,13 +1,28 @@
 //! `[inbound]`: the receiver of providers' webhooks, and its sources.
 
+mod events;
+mod grammar;
+mod into;
+mod key;
 mod place;
+mod preset;
+mod proof;
+mod receiver;
 mod scheme;
+mod secrets;
+mod signature;
+mod source;
+mod template;
+mod verify;
 
-pub use place::{Json, Piece, Place, Places};
+pub use place::{Json, Place, Places};
 pub use scheme::{
     Code, Encoding, Hash, Key, KeyBytes, List, Material, Proof, Quirk, Scheme, SignatureFrom,
     TimestampFrom, TimestampUnit,
 };
+pub use template::Piece;
+
+pub(super) use receiver::{read, read_alerts};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -113,8 +128,8 @@ pub struct Events {
     pub unwrap: Option<Json>,
     /// The first that is there and not empty is the id.
     pub id: Places,
-    /// The id where none of `id` is there and all places of the template are.
-    pub id_template: Vec<Piece>,
+    /// Templates of the id where none of `id` is there; the first whose places are all there.
+    pub id_template: Vec<Vec<Piece>>,
     /// The first that is there and not empty is the type.
     pub event_type: Places,
 }
@@ -180,3 +195,6 @@ pub enum OnConflict {
     /// It takes the event's values.
     Update,
 }
+
+#[cfg(test)]
+mod tests;
