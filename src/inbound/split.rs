@@ -132,8 +132,20 @@ fn text(locator: &Locator<'_>, place: &Place) -> Result<Option<String>, Rejectio
     }
 }
 
-/// The id that a template makes; `None` unless all that it names is there.
-fn templated(locator: &Locator<'_>, pieces: &[Piece]) -> Result<Option<String>, Rejection> {
+/// The id that the first template makes of which all is there.
+fn templated(
+    locator: &Locator<'_>,
+    templates: &[Vec<Piece>],
+) -> Result<Option<String>, Rejection> {
+    for template in templates {
+        if let Some(id) = filled(locator, template)? {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+fn filled(locator: &Locator<'_>, pieces: &[Piece]) -> Result<Option<String>, Rejection> {
     let mut id = String::new();
     for piece in pieces {
         let part = match piece {
