@@ -78,8 +78,6 @@ pub struct Config {
     pub inbound: Inbound,
     /// How long things are kept.
     pub retention: Retention,
-    /// The receiver of providers' webhooks.
-    pub inbound: Inbound,
     /// What `check` mentions though it is no fault.
     pub warnings: Vec<Fault>,
     /// Where each key stands.
@@ -204,7 +202,6 @@ impl Parts {
             ops,
             inbound,
             retention,
-            inbound: Inbound::default(),
             warnings,
             places,
         }
