@@ -33,7 +33,8 @@ struct Outcome {
 fn every_vector_is_judged_as_it_says() {
     let mut judged = 0;
     let mut wrong = Vec::new();
-    let mut files: Vec<_> = fs::read_dir("tests/vectors").unwrap().map(|f| f.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir("tests/vectors").unwrap().map(|f| f.unwrap().path()).collect();
     files.sort();
     for file in files {
         for vector in vectors(&file) {
@@ -68,9 +69,9 @@ fn check(vector: &Value) -> Result<(), String> {
             };
             same_id && event_type.as_deref() == expected["type"].as_str()
         });
-    let same_body = expected.get("response_body").is_none_or(|body| {
-        body.as_str() == found.response_body.as_deref()
-    });
+    let same_body = expected
+        .get("response_body")
+        .is_none_or(|body| body.as_str() == found.response_body.as_deref());
     let same = found.status == expected["status"] && found.reason == expected["reason"];
     if same && same_events && same_body {
         return Ok(());

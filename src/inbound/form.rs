@@ -84,7 +84,8 @@ impl<'a> Form<'a> {
                 sorted.entry(name).or_default().insert(text);
             }
         }
-        let pairs = sorted.iter().flat_map(|(name, values)| values.iter().map(move |v| [*name, *v]));
+        let pairs =
+            sorted.iter().flat_map(|(name, values)| values.iter().map(move |v| [*name, *v]));
         pairs.flatten().flatten().copied().collect()
     }
 

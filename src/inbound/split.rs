@@ -133,10 +133,7 @@ fn text(locator: &Locator<'_>, place: &Place) -> Result<Option<String>, Rejectio
 }
 
 /// The id that the first template makes of which all is there.
-fn templated(
-    locator: &Locator<'_>,
-    templates: &[Vec<Piece>],
-) -> Result<Option<String>, Rejection> {
+fn templated(locator: &Locator<'_>, templates: &[Vec<Piece>]) -> Result<Option<String>, Rejection> {
     for template in templates {
         if let Some(id) = filled(locator, template)? {
             return Ok(Some(id));

@@ -108,14 +108,25 @@ mod tests {
     #[test]
     fn escapes_that_are_no_text_do_not_fit() {
         for good in [
-            r#""""#, r#""\\u0000""#, r#""\ud83d\ude00""#, r#""\uD83D\uDE00x\n""#, r#""\u0001""#,
+            r#""""#,
+            r#""\\u0000""#,
+            r#""\ud83d\ude00""#,
+            r#""\uD83D\uDE00x\n""#,
+            r#""\u0001""#,
             r#"{"\u00e9":"\/"}"#,
         ] {
             assert!(fits(good.as_bytes()), "{good}");
         }
         for bad in [
-            r#""\u0000""#, r#"{"\u0000":1}"#, r#""\ud800""#, r#""\ud800x""#, r#""\udc00""#,
-            r#""\ud800\ud800""#, r#""\ud800\u0041""#, r#""\ud800\n\udc00""#, r#""\ud83dx\ude00""#,
+            r#""\u0000""#,
+            r#"{"\u0000":1}"#,
+            r#""\ud800""#,
+            r#""\ud800x""#,
+            r#""\udc00""#,
+            r#""\ud800\ud800""#,
+            r#""\ud800\u0041""#,
+            r#""\ud800\n\udc00""#,
+            r#""\ud83dx\ude00""#,
         ] {
             assert!(!fits(bad.as_bytes()), "{bad}");
         }

@@ -81,14 +81,14 @@ impl<'a> Json<'a> {
 
     /// The value at `path`; a number is an index where it meets a list.
     pub(crate) fn at(self, path: &[String]) -> Option<Self> {
-        path.iter().try_fold(self, Self::step)
+        path.iter().try_fold(self, |value, name| value.step(name))
     }
 
-    fn step(self, name: &String) -> Option<Self> {
+    fn step(self, name: &str) -> Option<Self> {
         if self.is_object() {
             let mut found = None;
             for (member, value) in self.members() {
-                if member == name.as_str() {
+                if member == name {
                     found = Some(value);
                 }
             }
@@ -220,7 +220,8 @@ mod tests {
     fn no_depth_of_nesting_exhausts_the_stack() {
         let deep = format!("{}7{}", "{\"a\":[".repeat(500_000), "]}".repeat(500_000));
         let json = Json::parse(deep.as_bytes()).unwrap();
-        let way: Vec<String> = ["a", "0"].iter().cycle().take(40).map(|s| (*s).to_owned()).collect();
+        let way: Vec<String> =
+            ["a", "0"].iter().cycle().take(40).map(|s| (*s).to_owned()).collect();
         assert!(json.at(&way).unwrap().is_object());
         assert!(!json.fits_jsonb());
     }

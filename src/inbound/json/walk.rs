@@ -34,7 +34,8 @@ fn end_of_value(bytes: &[u8], start: usize) -> usize {
         Some(b'{' | b'[') => end_of_container(bytes, start),
         _ => {
             let rest = bytes.get(start..).unwrap_or_default();
-            let ends = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
+            let ends =
+                |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
             start + rest.iter().position(ends).unwrap_or(rest.len())
         }
     }

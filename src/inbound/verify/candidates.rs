@@ -22,9 +22,12 @@ pub(super) struct Candidates<'a> {
     /// All elements of the list that they stand in.
     pub(super) elements: Vec<Element<'a>>,
     /// Version and text of each.
-    texts: Vec<(Option<&'a str>, Cow<'a, [u8]>)>,
+    texts: Vec<Written<'a>>,
     encoding: Option<Encoding>,
 }
+
+/// A signature as it is written, and its version where signatures have one.
+type Written<'a> = (Option<&'a str>, Cow<'a, [u8]>);
 
 /// A decoded signature, and its version where signatures have one.
 pub(super) type Candidate<'a> = (Option<&'a str>, Vec<u8>);
@@ -117,7 +120,10 @@ impl Search<'_> {
         }
         found.texts.retain(|(_, text)| !text.is_empty());
         match found.texts.len() {
-            0 => Err(Rejection::because(Reason::MissingSignature, format!("{} is empty", describe(place)))),
+            0 => Err(Rejection::because(
+                Reason::MissingSignature,
+                format!("{} is empty", describe(place)),
+            )),
             1..=MOST_CANDIDATES => Ok(found),
             _ => Err(Rejection::because(
                 Reason::HeaderTooLarge,
@@ -132,7 +138,7 @@ impl Search<'_> {
         list: &List,
         elements: &[Element<'a>],
         place: &Place,
-    ) -> Result<Vec<(Option<&'a str>, Cow<'a, [u8]>)>, Rejection> {
+    ) -> Result<Vec<Written<'a>>, Rejection> {
         let ours = elements.iter().filter(|element| list.take.iter().any(|l| l == element.label));
         let taken: Vec<_> =
             ours.map(|element| (Some(element.label), element.value.as_bytes().into())).collect();
@@ -142,8 +148,7 @@ impl Search<'_> {
         // In a list of named elements the signature is missing; in a list of nothing but
         // signatures, those that are there are of versions that nobody knows.
         let is_missing = self.has_named && !elements.is_empty();
-        let reason =
-            if is_missing { Reason::MissingSignature } else { Reason::MalformedSignature };
+        let reason = if is_missing { Reason::MissingSignature } else { Reason::MalformedSignature };
         let what = format!("{} has no {}", describe(place), list.take.join(" or "));
         Err(Rejection::because(reason, what))
     }

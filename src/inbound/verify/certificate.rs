@@ -58,7 +58,8 @@ impl Pinned {
             (Self::Unreadable, _) => Err(refused("cert_pem is no certificate with an RSA key")),
             (Self::No, None) => Ok(None),
             (Self::No, Some(bytes)) => {
-                let der = der(bytes).ok_or_else(|| refused("what was fetched is no certificate"))?;
+                let der =
+                    der(bytes).ok_or_else(|| refused("what was fetched is no certificate"))?;
                 check_fetched(&der, domain, now_ms).map_err(refused)?;
                 let key = rsa_key(&der);
                 key.map(Some).ok_or_else(|| refused("the certificate has no RSA key"))
@@ -110,7 +111,8 @@ fn rsa_key(der: &[u8]) -> Option<RsaKey> {
 }
 
 fn check_fetched(der: &[u8], domain: &str, now_ms: i64) -> Result<(), &'static str> {
-    let certificate = Certificate::from_der(der).map_err(|_| "what was fetched is no certificate")?;
+    let certificate =
+        Certificate::from_der(der).map_err(|_| "what was fetched is no certificate")?;
     let validity = certificate.tbs_certificate.validity;
     let now = u64::try_from(now_ms / 1_000).unwrap_or_default();
     if now < validity.not_before.to_unix_duration().as_secs() {

@@ -136,6 +136,7 @@ fn text(body: Json<'_>, path: &[&str]) -> Option<String> {
 }
 
 fn printable(text: &str) -> Option<&str> {
-    let plain = (1..=LONGEST_ECHO).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    let plain =
+        (1..=LONGEST_ECHO).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     plain.then_some(text)
 }

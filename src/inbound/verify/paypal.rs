@@ -66,9 +66,10 @@ pub(super) fn prove<'v>(
 
 fn certificate_url(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let (host, path) = (|host: &str| HOSTS.contains(&host), |path: &str| {
-        path.strip_prefix(CERTIFICATES).is_some_and(|name| !name.is_empty())
-    });
+    let (host, path) = (
+        |host: &str| HOSTS.contains(&host),
+        |path: &str| path.strip_prefix(CERTIFICATES).is_some_and(|name| !name.is_empty()),
+    );
     allowed_url(text, host, path)
 }
 

@@ -94,8 +94,7 @@ pub(super) fn subscribe_url(text: &str) -> Option<String> {
 }
 
 fn certificate_url(text: &str) -> Option<String> {
-    allowed_url(text, is_sns_host, |path| path.ends_with(".pem"))
-        .filter(|url| !url.contains('?'))
+    allowed_url(text, is_sns_host, |path| path.ends_with(".pem")).filter(|url| !url.contains('?'))
 }
 
 /// `sns.REGION.amazonaws.com`, in China with `.cn` behind it.

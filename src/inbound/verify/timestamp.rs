@@ -66,15 +66,14 @@ impl<'a> Stamp<'a> {
             window_ms.is_none_or(|window_ms| distance_ms <= window_ms)
         };
         let seconds = self.milliseconds.div_euclid(1_000);
-        let reason = if !within(from.past, ahead_ms.saturating_neg())
-            || seconds < PLAUSIBLE_SECONDS.start
-        {
-            Reason::TimestampTooOld
-        } else if !within(from.future, ahead_ms) || seconds >= PLAUSIBLE_SECONDS.end {
-            Reason::TimestampInFuture
-        } else {
-            return Ok(());
-        };
+        let reason =
+            if !within(from.past, ahead_ms.saturating_neg()) || seconds < PLAUSIBLE_SECONDS.start {
+                Reason::TimestampTooOld
+            } else if !within(from.future, ahead_ms) || seconds >= PLAUSIBLE_SECONDS.end {
+                Reason::TimestampInFuture
+            } else {
+                return Ok(());
+            };
         Err(Rejection::of(reason))
     }
 }
