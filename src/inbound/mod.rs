@@ -5,5 +5,7 @@
 //!                                              `-> inbound_event -> process -> handlers
 //! ```
 
+pub mod process;
 pub(crate) mod server;
 pub mod verdict;
+pub mod writer;
