@@ -10,12 +10,10 @@ use super::super::retry;
 use super::super::sections::read_listen;
 use super::super::table::Table;
 use super::super::value::Value;
-use super::source::{self, Shared};
+use super::source::{self, Shared, read_body_limit};
 use super::{ErrorAlert, Inbound, LogRejections, Source};
 
 const MOST_SOURCES: usize = 1000;
-/// A body becomes a value of PostgreSQL, and as jsonb that has a limit of 256 MB.
-const BODY_BYTES: RangeInclusive<i64> = 1..=256 * 1024 * 1024;
 /// 0 is never.
 const COUNT: RangeInclusive<i64> = 0..=1_000_000_000;
 const WINDOW: RangeInclusive<Duration> =
@@ -60,11 +58,6 @@ pub(in crate::config) fn read_alerts(root: &mut Table<'_>) -> Option<ErrorAlert>
             })
         })
     })
-}
-
-/// Reads `max_body_bytes`.
-pub(super) fn read_body_limit(value: &Value<'_>) -> Option<usize> {
-    value.integer(BODY_BYTES)
 }
 
 fn read_sources(value: &Value<'_>, shared: &Shared) -> Option<Vec<Arc<Source>>> {
