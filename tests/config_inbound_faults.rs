@@ -71,6 +71,7 @@ const SOURCES: &[&str] = &[
     // Mappings.
     "preset = \"stripe\"\nsecrets = [\"${S}\"]\ninto = {}",
     "preset = \"stripe\"\nsecrets = [\"${S}\"]\ninto = { table = \"charges\", columns = {}, on_conflict = \"update\" }",
+    "preset = \"stripe\"\nsecrets = [\"${S}\"]\ninto = { table = \"public.c\", columns = { id = \"id\" }, conflict = [], on_conflict = \"update\" }",
     "preset = \"stripe\"\nsecrets = [\"${S}\"]\ninto = { table = \"walhook.endpoint\", columns = { id = \"data..id\", a = {}, b = { path = \"x\", value = 1 }, c = { value = 1, as = \"unix\" }, d = { path = \"x\", as = \"iso\" }, e = { sql = \"\" }, \"\" = \"x\" } }",
     "preset = \"stripe\"\nsecrets = [\"${S}\"]\ninto = { table = \"public.c\", columns = { id = \"id\" }, types = [\"a,b\"], conflict = \"id\", on_conflict = \"replace\" }",
 ];

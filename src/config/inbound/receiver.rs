@@ -34,7 +34,11 @@ pub(in crate::config) fn read(root: &mut Table<'_>, ops: Option<SocketAddr>) -> 
                 retry: retry.unwrap_or_else(retry::none),
             };
             let sources = table.read("sources", |value| read_sources(value, &shared), Vec::new());
-            let listen = listen?.filter(|_| !sources.is_empty());
+            let listen = listen?;
+            if let Some(value) = table.value_of("listen").filter(|_| listen.is_none()) {
+                warn_of_silence(&value, &sources);
+            }
+            let listen = listen.filter(|_| !sources.is_empty());
             if listen.is_some() && listen == ops && listen.is_some_and(|at| at.port() != 0) {
                 let problem = "[ops] listens there";
                 let fix = "listen = \"127.0.0.1:8080\", or another free port";
@@ -58,6 +62,15 @@ pub(in crate::config) fn read_alerts(root: &mut Table<'_>) -> Option<ErrorAlert>
             })
         })
     })
+}
+
+fn warn_of_silence(listen: &Value<'_>, sources: &[Arc<Source>]) {
+    if !sources.is_empty() {
+        listen.warn_at_key(Problem::new(
+            "there are sources, but nothing listens",
+            "listen = \"127.0.0.1:8080\"",
+        ));
+    }
 }
 
 fn read_sources(value: &Value<'_>, shared: &Shared) -> Option<Vec<Arc<Source>>> {
