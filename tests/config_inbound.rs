@@ -56,7 +56,9 @@ fn without_a_source_nothing_listens() {
     assert_eq!(inbound("[inbound]\nlisten = \"0.0.0.0:80\"\n").listen, None);
     let stripe = format!("[inbound.sources.stripe]\n{STRIPE}");
     assert_eq!(inbound(&stripe).listen, Some("127.0.0.1:8080".parse().unwrap()));
-    assert_eq!(inbound(&format!("[inbound]\nlisten = \"\"\n{stripe}")).listen, None);
+    let off = load(&format!("[inbound]\nlisten = \"\"\n{stripe}"), &[]).unwrap();
+    assert_eq!(off.inbound.listen, None);
+    assert!(off.warnings.iter().any(|warning| warning.key == "inbound.listen"));
 }
 
 #[test]
