@@ -56,6 +56,11 @@ pub(super) fn handshaken(handshaken: Handshaken) -> Response {
     text(StatusCode::OK, handshaken.content_type, handshaken.body)
 }
 
+/// Somebody is there.
+pub(super) fn present() -> Response {
+    StatusCode::OK.into_response()
+}
+
 /// Not to be believed, or not to be understood. The reason is told: it helps whoever sets a
 /// provider up, and a forger learns nothing that trying would not show.
 pub(super) fn rejected(source: &Source, rejection: &Rejection) -> Response {

@@ -84,9 +84,10 @@ async fn receive(
     let door = inbox.doors.borrow().by_name.get(&name).cloned();
     let Some(door) = door else { return answer::unknown_source() };
     let source = &door.source;
-    let is_asked = source.handshake == Handshake::Meta && request.method() == Method::GET;
-    if request.method() != Method::POST && !is_asked {
-        return answer::wrong_method();
+    match (request.method(), source.handshake) {
+        (&Method::POST, _) | (&Method::GET, Handshake::Meta) => {}
+        (&Method::HEAD, Handshake::Head) => return answer::present(),
+        _ => return answer::wrong_method(),
     }
     let (head, body) = request.into_parts();
     let (body, _room) = match inbox.bodies.read(body, source.max_body_bytes).await {

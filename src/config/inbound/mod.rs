@@ -121,6 +121,8 @@ pub enum Handshake {
     Meta,
     /// Unsigned `{"verification_token":…}`, only while pending: logged for the operator.
     Gusto,
+    /// HEAD, which is answered 200 and nothing else.
+    Head,
     /// Signed `SubscriptionConfirmation`, only while pending: its URL is fetched.
     Sns,
 }

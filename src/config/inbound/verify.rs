@@ -30,13 +30,14 @@ const QUIRKS: [(&str, Quirk); 3] = [
     ("numbered-headers", Quirk::NumberedHeaders),
     ("hubspot-url", Quirk::HubSpotUrl),
 ];
-const HANDSHAKES: [(&str, Handshake); 7] = [
+const HANDSHAKES: [(&str, Handshake); 8] = [
     ("none", Handshake::None),
     ("slack", Handshake::Slack),
     ("discord", Handshake::Discord),
     ("zoom", Handshake::Zoom),
     ("meta", Handshake::Meta),
     ("gusto", Handshake::Gusto),
+    ("head", Handshake::Head),
     ("sns", Handshake::Sns),
 ];
 

@@ -79,7 +79,7 @@ pub(super) fn signed(
         Handshake::Discord => Ok(discord(*body)),
         Handshake::Zoom => Ok(zoom(*body, key)),
         Handshake::Sns => sns(source, *body),
-        Handshake::None | Handshake::Meta | Handshake::Gusto => Ok(None),
+        Handshake::None | Handshake::Head | Handshake::Meta | Handshake::Gusto => Ok(None),
     }
 }
 
