@@ -68,7 +68,7 @@ fn a_twilio_body_that_is_no_form_is_bound_by_its_hash_in_the_url() {
     let mut request = twilio(&url, "application/json", body);
     request.target = format!("/webhooks/given{query}");
     assert_eq!(reason(&verifier, &request), "ok");
-    let other = Request { body: "{\"a\":2}".into(), ..request.clone() };
+    let other = Request { body: "{\"a\":2}".into(), ..request };
     assert_eq!(reason(&verifier, &other), "bad_signature");
     // The signature of a URL alone, as of a request without parameters, proves no body.
     let unbound = twilio("https://a.example/webhooks/given", "application/json", body);
@@ -218,7 +218,7 @@ fn a_version_of_standard_webhooks_has_its_own_kind_of_key() {
         ("v1,!!!".to_owned(), "malformed_signature"),
         (format!("v2,{v1}"), "malformed_signature"),
         ("v1,".to_owned(), "missing_signature"),
-        (v1.clone(), "malformed_signature"),
+        (v1, "malformed_signature"),
     ] {
         assert_eq!(reason(&verifier, &signed(&signature)), expected, "{signature}");
     }
@@ -270,7 +270,7 @@ fn basic_auth_takes_user_and_password_whole() {
         format!("Basic {}", base64("user")),
         format!("Bearer {good}"),
         "Basic !!!".to_owned(),
-        good.clone(),
+        good,
     ] {
         assert_eq!(judged(&bad), "bad_credentials", "{bad}");
     }
