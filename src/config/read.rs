@@ -235,18 +235,26 @@ impl Value<'_> {
         Some(duration)
     }
 
-    /// The same, where a plain number means seconds.
-    pub(super) fn seconds(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
+    /// How far off a time may be: a duration, or a plain number of seconds. 0 is off.
+    pub(super) fn tolerance(&self, most: Duration) -> Option<Option<Duration>> {
+        self.show();
         let text = match &self.node.given {
             Given::Text(text) => self.expanded(text)?,
             _ => self.given(),
         };
-        match text.trim().parse().map(Duration::from_secs) {
-            Ok(duration) if range.contains(&duration) => {
-                self.show();
-                Some(duration)
+        let seconds = text.trim().parse().ok().map(Duration::from_secs);
+        match seconds.or_else(|| duration::parse(&text)) {
+            Some(tolerance) if tolerance <= most => {
+                Some(Some(tolerance).filter(|tolerance| !tolerance.is_zero()))
             }
-            _ => self.duration(range),
+            _ => self.refuse(
+                Problem::new("not a length of time", self.assignment("\"300s\""))
+                    .given(self.given())
+                    .allowed(format!(
+                        "a whole number of seconds, or one with ms, s, m, h or d, up to {}; 0 for off",
+                        duration::text(most)
+                    )),
+            ),
         }
     }
 

@@ -31,10 +31,12 @@ pub(super) fn read(value: &Value<'_>) -> Option<Mapping> {
             Vec::new(),
         );
         let conflict =
-            table.read("conflict", |value| value.list(MOST_COLUMNS, read_column_name), Vec::new());
+            table.optional("conflict", |value| value.list(MOST_COLUMNS, read_column_name));
+        let faulty = table.has("conflict") && conflict.is_none();
+        let conflict = conflict.unwrap_or_default();
         let on_conflict =
             table.read("on_conflict", |value| value.one_of(&ON_CONFLICT), OnConflict::Nothing);
-        if on_conflict == OnConflict::Update && !table.has("conflict") {
+        if on_conflict == OnConflict::Update && conflict.is_empty() && !faulty {
             let problem = "`on_conflict = \"update\"` needs the columns that rows are found by";
             let fix = "conflict = [\"…\"], the columns of a unique constraint";
             return table.refuse_at("on_conflict", Problem::new(problem, fix));

@@ -24,6 +24,7 @@ pub use template::Piece;
 
 pub(super) use receiver::{read, read_alerts};
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,7 +70,7 @@ pub struct ErrorAlert {
 }
 
 /// A provider that posts to `/webhooks/{name}`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Source {
     /// Segment of the path: `[a-z0-9_-]`, 1 to 64.
     pub name: String,
@@ -95,6 +96,13 @@ pub struct Source {
     pub retry: RetryPolicy,
     /// A business table that events are written to.
     pub into: Option<Mapping>,
+}
+
+/// URL, replies and constants may hold what should not be seen.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// Requests of a provider's set-up.

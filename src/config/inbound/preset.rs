@@ -1,5 +1,7 @@
 //! Presets: sources as their providers' pages describe them, in the grammar that users write.
 
+use std::sync::LazyLock;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -14,30 +16,38 @@ const PRESETS: &str = include_str!("presets.toml");
 const ALIASES: [(&str, &str); 1] = [("svix", "standard-webhooks")];
 
 /// Every preset by name, and the settings that it is.
-pub(super) fn all() -> Vec<(String, Node)> {
+pub(super) static ALL: LazyLock<Vec<(String, Node)>> = LazyLock::new(|| {
     let presets = DeTable::parse(PRESETS).expect("the built-in presets are valid TOML");
     let presets = Spanned::new(0..0, DeValue::Table(presets.into_inner()));
     match node_of(&presets, &|_| Origin::Default).built_in().given {
         Given::Table(entries) => entries.into_iter().map(|entry| (entry.key, entry.node)).collect(),
         _ => Vec::new(),
     }
-}
+});
 
 /// A source without a preset.
 pub(super) fn none() -> Node {
     Node { origin: Origin::Default, given: Given::Table(Vec::new()) }
 }
 
+/// Whether a preset has this name.
+pub(super) fn is_known(name: &str) -> bool {
+    of(name).is_some()
+}
+
+fn of(name: &str) -> Option<&'static Node> {
+    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
+    ALL.iter().find(|(known, _)| known == name).map(|(_, node)| node)
+}
+
 /// The settings of the preset that `value` names.
 pub(super) fn read(value: &Value<'_>) -> Option<Node> {
     let given = value.word()?;
-    let name = ALIASES.iter().find(|(alias, _)| *alias == given).map_or(&*given, |(_, name)| name);
-    let presets = all();
-    if let Some((_, node)) = presets.iter().find(|(known, _)| known == name) {
+    if let Some(node) = of(&given) {
         return Some(node.clone());
     }
-    let mut names: Vec<&str> = presets.iter().map(|(name, _)| name.as_str()).collect();
-    names.extend(ALIASES.iter().map(|(alias, _)| *alias));
+    let aliases = ALIASES.iter().map(|(alias, _)| *alias);
+    let names: Vec<&str> = ALL.iter().map(|(name, _)| name.as_str()).chain(aliases).collect();
     let fix = match closest(&given, &names) {
         Some(likely) => value.assignment(&format!("\"{likely}\"")),
         None => {

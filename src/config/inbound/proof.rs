@@ -109,16 +109,18 @@ fn read_code(table: &mut Table<'_>, identity: Identity, method: &Method) -> Opti
     if table.has("cert_pem") && cert_pem.is_none() {
         return None;
     }
-    if matches!(method, Method::PayPal) {
-        refuse_foreign(table, &["topic_arn"])?;
-        let fix = "webhook_id = \"…\", from the webhook's page in PayPal's dashboard";
-        table.required("webhook_id", fix, |_| Some(()))?;
-        return Some(Code::PayPal { webhook_id: webhook_id?, cert_pem });
-    }
-    refuse_foreign(table, &["webhook_id"])?;
-    let fix = "topic_arn = \"arn:aws:sns:REGION:ACCOUNT:TOPIC\"";
-    table.required("topic_arn", fix, |_| Some(()))?;
-    Some(Code::AwsSns { topic_arn: topic_arn?, cert_pem })
+    let (own, foreign, fix) = match method {
+        Method::PayPal => {
+            ("webhook_id", "topic_arn", "webhook_id = \"…\", from the webhook's page at PayPal")
+        }
+        _ => ("topic_arn", "webhook_id", "topic_arn = \"arn:aws:sns:REGION:ACCOUNT:TOPIC\""),
+    };
+    let named = table.required(own, fix, |_| Some(()));
+    refuse_foreign(table, &[foreign]).and(named)?;
+    Some(match method {
+        Method::PayPal => Code::PayPal { webhook_id: webhook_id?, cert_pem },
+        _ => Code::AwsSns { topic_arn: topic_arn?, cert_pem },
+    })
 }
 
 fn refuse_foreign(table: &mut Table<'_>, keys: &[&'static str]) -> Option<()> {

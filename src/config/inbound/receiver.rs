@@ -10,12 +10,10 @@ use super::super::retry;
 use super::super::sections::read_listen;
 use super::super::table::Table;
 use super::super::value::Value;
-use super::source::{self, Shared};
+use super::source::{self, Shared, read_body_limit};
 use super::{ErrorAlert, Inbound, LogRejections, Source};
 
 const MOST_SOURCES: usize = 1000;
-/// A body becomes a value of PostgreSQL, and as jsonb that has a limit of 256 MB.
-const BODY_BYTES: RangeInclusive<i64> = 1..=256 * 1024 * 1024;
 /// 0 is never.
 const COUNT: RangeInclusive<i64> = 0..=1_000_000_000;
 const WINDOW: RangeInclusive<Duration> =
@@ -36,7 +34,11 @@ pub(in crate::config) fn read(root: &mut Table<'_>, ops: Option<SocketAddr>) -> 
                 retry: retry.unwrap_or_else(retry::none),
             };
             let sources = table.read("sources", |value| read_sources(value, &shared), Vec::new());
-            let listen = listen?.filter(|_| !sources.is_empty());
+            let listen = listen?;
+            if let Some(value) = table.value_of("listen").filter(|_| listen.is_none()) {
+                warn_of_silence(&value, &sources);
+            }
+            let listen = listen.filter(|_| !sources.is_empty());
             if listen.is_some() && listen == ops && listen.is_some_and(|at| at.port() != 0) {
                 let problem = "[ops] listens there";
                 let fix = "listen = \"127.0.0.1:8080\", or another free port";
@@ -62,9 +64,13 @@ pub(in crate::config) fn read_alerts(root: &mut Table<'_>) -> Option<ErrorAlert>
     })
 }
 
-/// Reads `max_body_bytes`.
-pub(super) fn read_body_limit(value: &Value<'_>) -> Option<usize> {
-    value.integer(BODY_BYTES)
+fn warn_of_silence(listen: &Value<'_>, sources: &[Arc<Source>]) {
+    if !sources.is_empty() {
+        listen.warn_at_key(Problem::new(
+            "there are sources, but nothing listens",
+            "listen = \"127.0.0.1:8080\"",
+        ));
+    }
 }
 
 fn read_sources(value: &Value<'_>, shared: &Shared) -> Option<Vec<Arc<Source>>> {

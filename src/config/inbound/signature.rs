@@ -1,7 +1,6 @@
 //! `signature` and `timestamp` inside `verify`: where they stand in a request and how they are
 //! written.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::reader::Problem;
@@ -14,8 +13,8 @@ use super::scheme::{Encoding, Hash, List, TimestampFrom, TimestampUnit};
 
 const MOST_LABELS: usize = 8;
 const LONGEST_PREFIX_BYTES: usize = 64;
-/// 0 is off, and ten years are as good as off.
-const WINDOW: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3650 * 24 * 3600);
+/// As good as off.
+const LONGEST_WINDOW: Duration = Duration::from_secs(3650 * 24 * 3600);
 /// What Stripe, Slack and Standard Webhooks allow.
 const USUAL_WINDOW: Duration = Duration::from_secs(300);
 
@@ -120,21 +119,21 @@ fn read_list(table: &mut Table<'_>) -> Option<(Option<List>, Vec<Slot>)> {
 
 fn read_versions(value: &Value<'_>) -> Option<Vec<Slot>> {
     value.table(|table| {
-        let mut versions = Vec::new();
-        for (label, value) in table.members() {
-            if !is_label(label) {
-                refuse_label::<()>(&value);
-            }
-            let slot = value.table(|table| {
-                let algorithm = table
-                    .required("alg", "alg = \"hmac-sha256\"", |value| value.one_of(&ALGORITHMS));
-                let form = read_form(table, algorithm);
-                Some(Slot { version: Some(label.to_owned()), algorithm: algorithm?, form: form? })
-            });
-            versions.extend(slot);
-        }
-        Some(versions)
+        let read: Vec<Option<Slot>> =
+            table.members().map(|(label, value)| read_version(label, &value)).collect();
+        read.into_iter().collect()
     })
+}
+
+fn read_version(label: &str, value: &Value<'_>) -> Option<Slot> {
+    let labelled = if is_label(label) { Some(()) } else { refuse_label(value) };
+    let slot = value.table(|table| {
+        let algorithm =
+            table.required("alg", "alg = \"hmac-sha256\"", |value| value.one_of(&ALGORITHMS));
+        let form = read_form(table, algorithm);
+        Some(Slot { version: Some(label.to_owned()), algorithm: algorithm?, form: form? })
+    });
+    labelled.and(slot)
 }
 
 /// Reads `key`, the form that keys for `algorithm` have.
@@ -169,10 +168,9 @@ pub(super) fn read_timestamp(value: &Value<'_>) -> Option<TimestampFrom> {
     })
 }
 
-/// Reads how far off a timestamp may be: a duration or plain seconds; 0 is off.
+/// Reads how far off a timestamp may be.
 pub(super) fn read_window(value: &Value<'_>) -> Option<Option<Duration>> {
-    let window = value.seconds(WINDOW)?;
-    Some(Some(window).filter(|window| !window.is_zero()))
+    value.tolerance(LONGEST_WINDOW)
 }
 
 fn read_prefix(value: &Value<'_>) -> Option<String> {

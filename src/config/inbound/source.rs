@@ -1,5 +1,6 @@
 //! `[inbound.sources.NAME]`: a preset and what the user says beside it, as one checked source.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use url::Url;
@@ -17,6 +18,8 @@ use crate::endpoint::RetryPolicy;
 
 const LONGEST_NAME_BYTES: usize = 64;
 const LONGEST_URL_BYTES: usize = 4096;
+/// A body becomes a value of PostgreSQL, and as jsonb that has a limit of 256 MB.
+const BODY_BYTES: RangeInclusive<i64> = 1..=256 * 1024 * 1024;
 
 /// What sources may leave to `[inbound]`.
 pub(super) struct Shared {
@@ -89,11 +92,10 @@ fn read_settings(name: &str, table: &mut Table<'_>, shared: &Shared) -> Option<S
     let handshake = table.read("handshake", read_handshake, theirs);
     let handshake_pending = table.read("handshake_pending", |value| value.boolean(), false);
     let verify_token = table.optional("verify_token", |value| value.secret());
-    let public_url = table.optional("public_url", read_public_url);
+    let public_url = table.optional("public_url", |value| read_public_url(value, name));
     let events = table.read("events", read_events, plain_events());
     let reply = table.read("reply", read_reply, usual_reply());
-    let max_body_bytes =
-        table.read("max_body_bytes", super::receiver::read_body_limit, shared.max_body_bytes);
+    let max_body_bytes = table.read("max_body_bytes", read_body_limit, shared.max_body_bytes);
     let retry =
         table.read("retry", |value| retry::read_delays(value, &shared.retry), shared.retry.clone());
     let into = table.optional("into", into::read);
@@ -117,9 +119,15 @@ fn read_settings(name: &str, table: &mut Table<'_>, shared: &Shared) -> Option<S
     })
 }
 
+/// Reads `max_body_bytes`.
+pub(super) fn read_body_limit(value: &Value<'_>) -> Option<usize> {
+    value.integer(BODY_BYTES)
+}
+
 fn read_verify(name: &str, table: &mut Table<'_>) -> Option<Verify> {
-    let fix = format!("preset = \"…\", or a section [inbound.sources.{name}.verify]");
     if !table.has("verify") {
+        let likely = if preset::is_known(name) { name } else { "…" };
+        let fix = format!("preset = \"{likely}\", or a section [inbound.sources.{name}.verify]");
         table.value_of("verify");
         let problem = "nothing says how requests are signed";
         return table.value().refuse_key(Problem::new(problem, fix));
@@ -159,7 +167,7 @@ fn check_url(table: &mut Table<'_>, name: &str, proof: &Proof) -> Option<()> {
 
 /// The URL as it is written, since that is what the provider signs. Its user info and query may
 /// be secrets, so it is never shown.
-fn read_public_url(value: &Value<'_>) -> Option<String> {
+fn read_public_url(value: &Value<'_>, name: &str) -> Option<String> {
     let text = value.hidden_text()?;
     let refuse = |problem: &str, fix: &str| value.refuse(Problem::new(problem, fix));
     if text.len() > LONGEST_URL_BYTES {
@@ -176,7 +184,7 @@ fn read_public_url(value: &Value<'_>) -> Option<String> {
         Ok(url) if web && url.has_host() => Some(text),
         _ => refuse(
             "not an absolute URL",
-            &value.assignment("\"https://hooks.example.com/webhooks/twilio\""),
+            &value.assignment(&format!("\"https://hooks.example.com/webhooks/{name}\"")),
         ),
     }
 }

@@ -29,10 +29,9 @@ fn source(settings: &str) -> Source {
 
 #[test]
 fn every_preset_loads_with_what_an_operator_adds() {
-    let presets = preset::all();
-    assert_eq!(presets.len(), 34);
-    for (name, _) in presets {
-        let source = source(&settings(&name));
+    assert_eq!(preset::ALL.len(), 34);
+    for (name, _) in preset::ALL.iter() {
+        let source = source(&settings(name));
         if let Proof::Signed(schemes) = &source.proof {
             assert!(schemes.iter().all(|scheme| !scheme.keys.is_empty()), "{name}");
         }

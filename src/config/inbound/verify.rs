@@ -74,8 +74,8 @@ pub(super) struct Way {
 /// Reads `verify`: a table, or a list of them.
 pub(super) fn read(value: &Value<'_>) -> Option<Verify> {
     let ways = value.one_or_more(MOST_WAYS, |value| value.table(read_method))?;
-    let handshakes = ways.iter().filter_map(|(_, handshake)| *handshake);
-    let handshake = handshakes.last().unwrap_or_default();
+    let mut handshakes = ways.iter().filter_map(|(_, handshake)| *handshake);
+    let handshake = handshakes.next().unwrap_or_default();
     let mut signed = Vec::new();
     let alone = ways.len() == 1;
     for (method, _) in ways {
