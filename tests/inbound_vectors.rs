@@ -120,7 +120,7 @@ fn source(vector: &Value) -> Arc<Source> {
     let config = vector["config"].as_object().unwrap();
     let mut toml = String::new();
     if !config.contains_key("preset") {
-        toml = format!("preset = {:?}\n", provider);
+        toml = format!("preset = {provider:?}\n");
     }
     for (key, value) in config.iter().filter(|(key, _)| *key != "seen_tokens") {
         // Texts, numbers and lists of JSON are TOML.

@@ -55,7 +55,7 @@ enum Command {
     /// Sign a body read from standard input
     Sign(sign::Flags),
     /// Check the signature of a body read from standard input, or of a recorded request
-    Verify(verify::Flags),
+    Verify(Box<verify::Flags>),
 }
 
 /// What is left to do by others once the command line has been read.

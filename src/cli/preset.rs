@@ -85,10 +85,11 @@ impl Recorded {
         let settings: String = lines.collect();
         let source = Source::from_toml("request", &settings, &Environment::from_iter(variables));
         source.map_err(|faults| {
-            let mut text = String::from("these flags make no source:");
+            let mut text =
+                "these flags make no source (public_url is the flag --public-url):".to_owned();
             for fault in &faults {
-                let key = fault.key.replace('_', "-");
-                text.push_str(&format!("\n  {key}: {} ({})", fault.problem, fault.fix));
+                let key = if fault.key.is_empty() { "" } else { &format!("{}: ", fault.key) };
+                text.push_str(&format!("\n  {key}{} ({})", fault.problem, fault.fix));
             }
             Failure::Configuration(text, None)
         })
