@@ -48,6 +48,7 @@ pub(crate) use table::written as written_key;
 use crate::endpoint::Endpoint;
 use endpoint::Shared;
 use filter::Labels;
+use inbound::Inbound;
 use reader::{Gathered, Problem, Reader, Spot};
 use source::Source;
 use table::Table;
@@ -75,6 +76,8 @@ pub struct Config {
     pub ops: Ops,
     /// How long things are kept.
     pub retention: Retention,
+    /// The receiver of providers' webhooks.
+    pub inbound: Inbound,
     /// What `check` mentions though it is no fault.
     pub warnings: Vec<Fault>,
     /// Where each key stands.
@@ -188,6 +191,7 @@ impl Parts {
             security,
             ops,
             retention,
+            inbound: Inbound::default(),
             warnings,
             places,
         }

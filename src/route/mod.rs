@@ -23,7 +23,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::emitted::EmitRefused;
-pub use self::select::{glob_matches, selects_model};
+pub use self::select::selects_model;
 pub use self::words::{
     BoundModel, EventKind, Hold, KnownColumn, Routed, RouterError, RouterSettings,
 };

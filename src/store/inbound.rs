@@ -42,13 +42,38 @@ pub struct InboundEvent {
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Written {
-    /// Stored; that many of its events were there already or twice in it.
+    /// Stored.
     Stored {
-        /// Not newly stored.
-        duplicates: usize,
+        /// For each of its events, whether it was there already, or before it in the request.
+        duplicates: Vec<bool>,
         /// When the one event of a request that was there already was processed, RFC 3339.
         processed_at: Option<String>,
     },
     /// Its value for one use had been used for another event; nothing is stored.
     Replayed,
+}
+
+/// A request that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboundRejection {
+    /// The source.
+    pub source: String,
+    /// Reason code.
+    pub reason: &'static str,
+    /// The request's timestamp minus our clock, where it has one.
+    pub skew_seconds: Option<i64>,
+    /// Names of its headers.
+    pub header_names: Vec<String>,
+    /// Length of its body.
+    pub body_bytes: i64,
+    /// Hex SHA-256 of its body.
+    pub body_sha256: String,
+}
+
+impl super::Session {
+    /// Stub.
+    #[allow(missing_docs, clippy::unused_async)]
+    pub async fn record_rejections(&self, _: &[InboundRejection]) -> Result<(), super::StoreError> {
+        Ok(())
+    }
 }

@@ -7,5 +7,6 @@
 pub mod daemon;
 pub mod hooks;
 pub mod pg;
+pub mod poster;
 pub mod receiver;
 pub mod snippets;
