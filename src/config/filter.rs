@@ -111,7 +111,7 @@ fn read_events(value: &Value<'_>) -> Option<Vec<String>> {
     }
 }
 
-fn checked_glob(value: &Value<'_>, example: &str) -> Option<String> {
+pub(super) fn checked_glob(value: &Value<'_>, example: &str) -> Option<String> {
     let text = value.word()?;
     let problem = match text.as_str() {
         text if text.trim() != text => "white space around the pattern",

@@ -40,16 +40,9 @@ const LATER: &[(&str, Refused)] = &[
     ("delivery.auth.scope", Any),
     ("delivery.on_failure", Only("callback")),
     ("delivery.failure_callback", AllBut("")),
-    ("inbound.listen", AllBut("")),
-    ("inbound.max_body_bytes", Any),
-    ("inbound.log_rejections", Any),
-    ("inbound.retry", Any),
-    ("inbound.sources", Any),
     ("console", Any),
-    ("retention.inbound", Any),
     ("alerts.url", AllBut("")),
     ("alerts.callback", AllBut("")),
-    ("alerts.inbound_errors", Any),
 ];
 
 /// What becomes of a key that may be on the list.

@@ -235,6 +235,33 @@ impl Value<'_> {
         Some(duration)
     }
 
+    /// The same, where a plain number means seconds.
+    pub(super) fn seconds(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let text = match &self.node.given {
+            Given::Text(text) => self.expanded(text)?,
+            _ => self.given(),
+        };
+        match text.trim().parse().map(Duration::from_secs) {
+            Ok(duration) if range.contains(&duration) => {
+                self.show();
+                Some(duration)
+            }
+            _ => self.duration(range),
+        }
+    }
+
+    /// One element, or a list of at most `most`.
+    pub(super) fn one_or_more<T>(
+        &self,
+        most: usize,
+        each: impl Fn(&Value<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        match self.is_list() {
+            true => self.list(most, each),
+            false => each(self).map(|one| vec![one]),
+        }
+    }
+
     /// One of a few words.
     pub(super) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
         let given = self.text()?;
@@ -257,6 +284,17 @@ impl Value<'_> {
             .given(self.given())
             .allowed(known.join(", ")),
         )
+    }
+
+    /// A string, number or truth as text.
+    pub(super) fn scalar(&self) -> Option<String> {
+        match &self.node.given {
+            Given::Integer(Some(_)) | Given::Float(_) | Given::Boolean(_) => {
+                self.show();
+                Some(self.given())
+            }
+            _ => self.text(),
+        }
     }
 
     /// A path; relative ones mean the file's directory. Empty is none.

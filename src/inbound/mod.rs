@@ -8,11 +8,18 @@
 
 mod answer;
 mod bodies;
+mod body;
 mod certificates;
+mod encoding;
+mod form;
+mod json;
+mod locate;
+mod multipart;
 mod process;
 mod receive;
 mod rejections;
 pub(crate) mod server;
+mod split;
 pub mod verdict;
 pub mod verify;
 pub mod writer;

@@ -151,4 +151,14 @@ impl Rejection {
     pub fn of(reason: Reason) -> Self {
         Self { reason, skew_seconds: None, detail: None }
     }
+
+    /// A rejection that says what is missing or wrong.
+    pub(crate) fn because(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, skew_seconds: None, detail: Some(detail.into()) }
+    }
+
+    /// The same, of a request that was made that far from now.
+    pub(crate) fn with_skew(self, skew_seconds: Option<i64>) -> Self {
+        Self { skew_seconds: self.skew_seconds.or(skew_seconds), ..self }
+    }
 }
