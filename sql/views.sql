@@ -100,3 +100,35 @@ comment on column walhook.webhook_attempt.response_headers is 'Headers of the an
 comment on column walhook.webhook_attempt.response_body is 'Beginning of the answer''s body.';
 comment on column walhook.webhook_attempt.error_class is 'dns, connect, timeout, tls, reset, protocol, blocked_address, http_status, auth, template or condition; null for a 2xx.';
 comment on column walhook.webhook_attempt.error_message is 'What went wrong.';
+
+create or replace view walhook.inbound_log as
+select event.id                                             as id,
+       event.received_at                                    as received_at,
+       event.source                                         as source,
+       event.event_type                                     as event_type,
+       event.event_id                                       as event_id,
+       event.status                                         as status,
+       event.claimed_by is not null                         as is_running,
+       event.attempts                                       as attempts,
+       event.error_message                                  as error_message,
+       event.next_retry_at                                  as next_retry_at,
+       event.processed_at                                   as processed_at,
+       event.times_seen                                     as times_seen,
+       event.last_seen_at                                   as last_seen_at,
+       octet_length(event.raw)                              as bytes
+from   walhook.inbound_event as event;
+comment on view walhook.inbound_log is 'One row an inbound event, without its content: what came when, and what became of it.';
+comment on column walhook.inbound_log.id is 'Identity, for retry_inbound.';
+comment on column walhook.inbound_log.received_at is 'When it was stored.';
+comment on column walhook.inbound_log.source is 'The source.';
+comment on column walhook.inbound_log.event_type is 'The provider''s type.';
+comment on column walhook.inbound_log.event_id is 'The provider''s id.';
+comment on column walhook.inbound_log.status is 'received, processed, failed or ignored.';
+comment on column walhook.inbound_log.is_running is 'Whether its handlers are running now.';
+comment on column walhook.inbound_log.attempts is 'Runs of its handlers.';
+comment on column walhook.inbound_log.error_message is 'What the last run raised.';
+comment on column walhook.inbound_log.next_retry_at is 'When it runs again.';
+comment on column walhook.inbound_log.processed_at is 'When its handlers had run.';
+comment on column walhook.inbound_log.times_seen is 'How often the provider sent it.';
+comment on column walhook.inbound_log.last_seen_at is 'When the provider sent it last.';
+comment on column walhook.inbound_log.bytes is 'Length of its body or item; null after the retention.';

@@ -10,6 +10,8 @@ mod flags;
 mod init;
 mod listen;
 mod logging;
+mod preset;
+mod recording;
 mod run;
 mod sign;
 mod status;
@@ -52,7 +54,7 @@ enum Command {
     Listen(listen::Flags),
     /// Sign a body read from standard input
     Sign(sign::Flags),
-    /// Check the signature of a body read from standard input
+    /// Check the signature of a body read from standard input, or of a recorded request
     Verify(verify::Flags),
 }
 

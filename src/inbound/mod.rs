@@ -15,7 +15,7 @@ mod form;
 mod json;
 mod locate;
 mod multipart;
-mod process;
+pub mod process;
 mod receive;
 mod rejections;
 pub(crate) mod server;
@@ -33,14 +33,16 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
 use crate::config::dsn::Dsn;
-use crate::config::inbound::Inbound;
+use crate::config::inbound::{Inbound, Source};
 use crate::metrics::Metrics;
 use crate::shutdown::{self, Shutdown};
 use bodies::Bodies;
 use certificates::Certificates;
 use process::Processing;
 use receive::{Doors, Inbox};
+use rejections::Rejections;
 use server::Limits;
+use writer::QueueLimits;
 
 /// Further connections wait in the kernel's queue, until one of these has been silent for the
 /// header's time or has ended.
@@ -67,22 +69,24 @@ pub struct Setup {
 pub async fn run(listener: TcpListener, setup: Setup, shutdown: Shutdown) {
     let Setup { dsn, settings, fetch, metrics } = setup;
     let wake = Arc::new(Notify::new());
-    let (writer, queue) = writer::channel();
-    let (rejections, rejected) = rejections::channel();
-    let doors = Arc::new(Doors::new(&settings.borrow()));
-    let (doors, open_doors) = watch::channel(doors);
+    let (writer, queue) = writer::channel(QueueLimits::default());
+    let current = Arc::clone(&settings.borrow());
+    let (doors, open_doors) = watch::channel(Arc::new(Doors::new(&current)));
+    let (sources, handled) = watch::channel(Arc::from(current.sources.as_slice()));
     let inbox = Arc::new(Inbox {
         doors: open_doors,
         writer,
         bodies: Bodies::default(),
         certificates: Certificates::new(fetch),
-        rejections,
+        rejections: Rejections::default(),
         metrics: Arc::clone(&metrics),
     });
     let (stop_writer, until_answered) = shutdown::channel();
     let processing = Processing {
         dsn: dsn.clone(),
-        settings: settings.clone(),
+        sources: handled,
+        errors: current.errors,
+        retention: current.retention,
         metrics,
         wake: Arc::clone(&wake),
     };
@@ -92,17 +96,17 @@ pub async fn run(listener: TcpListener, setup: Setup, shutdown: Shutdown) {
     };
     tokio::join!(
         answering,
-        writer::run(queue, dsn.clone(), wake, until_answered.clone()),
-        rejections::record(rejected, dsn, until_answered),
+        writer::run(queue, dsn, wake, until_answered),
         process::run(processing, shutdown.clone()),
-        follow(settings, doors, shutdown.clone()),
+        follow(settings, &doors, &sources, shutdown.clone()),
     );
 }
 
 /// Opens the doors of each new configuration.
 async fn follow(
     mut settings: watch::Receiver<Arc<Inbound>>,
-    doors: watch::Sender<Arc<Doors>>,
+    doors: &watch::Sender<Arc<Doors>>,
+    sources: &watch::Sender<Arc<[Arc<Source>]>>,
     mut shutdown: Shutdown,
 ) {
     loop {
@@ -111,8 +115,9 @@ async fn follow(
                 if changed.is_err() {
                     return;
                 }
-                let current = Doors::new(&settings.borrow_and_update());
-                doors.send_replace(Arc::new(current));
+                let current = settings.borrow_and_update();
+                doors.send_replace(Arc::new(Doors::new(&current)));
+                sources.send_replace(Arc::from(current.sources.as_slice()));
             }
             () = shutdown.stopped() => return,
         }

@@ -49,10 +49,8 @@ fn after_first<'a>(body: &'a [u8], delimiter: &[u8]) -> Option<&'a [u8]> {
 
 fn add<'a>(form: &mut Form<'a>, part: &'a [u8]) -> Option<()> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    let (length, headers) = match httparse::parse_headers(part, &mut headers) {
-        Ok(httparse::Status::Complete(parsed)) => parsed,
-        _ => return None,
-    };
+    let parsed = httparse::parse_headers(part, &mut headers).ok()?;
+    let httparse::Status::Complete((length, headers)) = parsed else { return None };
     let header = |name: &str| {
         let found = headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
         found.map(|header| String::from_utf8_lossy(header.value))

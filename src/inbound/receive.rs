@@ -164,7 +164,9 @@ impl Inbox {
     fn reject(&self, source: &Source, rejection: &Rejection, request: &Request) -> Response {
         self.metrics.inbound_rejection(&source.name, rejection.reason.as_str());
         let which = self.doors.borrow().log_rejections;
-        self.rejections.note(source, rejection, request, which);
+        if let Some(row) = self.rejections.note(source, rejection, request, which) {
+            self.writer.note(row);
+        }
         answer::rejected(source, rejection)
     }
 }

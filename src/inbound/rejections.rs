@@ -6,31 +6,22 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
 
 use super::verdict::{Reason, Rejection, Request};
-use crate::config::dsn::Dsn;
 use crate::config::inbound::{LogRejections, Source};
-use crate::shutdown::Shutdown;
 use crate::sign::hex;
 use crate::store::inbound::InboundRejection;
-use crate::store::{Session, chain, reconnect_backoff};
 
 /// Each reason of a source is told once in this time.
 const SAMPLE: Duration = Duration::from_secs(60);
-/// Rows that wait for the database; while it is away, the newest are lost.
-const MOST_WAITING: usize = 1000;
-/// One statement's worth of rows.
-const MOST_AT_ONCE: usize = 100;
 /// Names of headers that a row keeps, and bytes of each.
 const MOST_NAMES: usize = 64;
 const LONGEST_NAME: usize = 64;
 
 /// Where rejections are noted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Rejections {
     told: Mutex<HashMap<(String, Reason), Told>>,
-    rows: mpsc::Sender<InboundRejection>,
 }
 
 #[derive(Debug)]
@@ -39,22 +30,16 @@ struct Told {
     untold: u64,
 }
 
-/// The place to note rejections, and the rows that come of it.
-pub(super) fn channel() -> (Rejections, mpsc::Receiver<InboundRejection>) {
-    let (rows, waiting) = mpsc::channel(MOST_WAITING);
-    (Rejections { told: Mutex::default(), rows }, waiting)
-}
-
 impl Rejections {
-    /// Tells of a rejection, if it is its reason's turn.
+    /// Tells of a rejection, if it is its reason's turn; the row that is to be kept of it.
     pub(super) fn note(
         &self,
         source: &Source,
         rejection: &Rejection,
         request: &Request,
         which: LogRejections,
-    ) {
-        let Some(untold) = self.turn(source, rejection.reason, which) else { return };
+    ) -> Option<InboundRejection> {
+        let untold = self.turn(source, rejection.reason, which)?;
         tracing::warn!(
             source = source.name,
             reason = rejection.reason.as_str(),
@@ -64,16 +49,14 @@ impl Rejections {
             untold,
             "rejected"
         );
-        let row = InboundRejection {
-            source: source.name.clone(),
+        Some(InboundRejection {
+            source: source.name.as_str().into(),
             reason: rejection.reason.as_str(),
             skew_seconds: rejection.skew_seconds,
             header_names: header_names(request),
-            body_bytes: i64::try_from(request.body.len()).unwrap_or(i64::MAX),
+            body_bytes: request.body.len(),
             body_sha256: hex("", &Sha256::digest(&request.body)),
-        };
-        // Full: the database is away, and genuine requests have its attention.
-        let _ = self.rows.try_send(row);
+        })
     }
 
     /// How many of its kind were not told since the last one, if this one is told.
@@ -102,60 +85,4 @@ fn header_names(request: &Request) -> Vec<String> {
         name[..name.len().min(LONGEST_NAME)].to_owned()
     };
     request.headers.keys().take(MOST_NAMES).map(name).collect()
-}
-
-/// Writes the rows until `shutdown`, and what waits then.
-pub(super) async fn record(
-    mut waiting: mpsc::Receiver<InboundRejection>,
-    dsn: Dsn,
-    mut shutdown: Shutdown,
-) {
-    let mut session = None;
-    let mut rows = Vec::new();
-    loop {
-        tokio::select! {
-            received = waiting.recv_many(&mut rows, MOST_AT_ONCE) => {
-                if received == 0 {
-                    return;
-                }
-            }
-            () = shutdown.stopped() => return,
-        }
-        tokio::select! {
-            () = write(&mut session, &dsn, &rows) => rows.clear(),
-            () = shutdown.stopped() => return,
-        }
-    }
-}
-
-/// Writes `rows` as soon as that is possible.
-async fn write(session: &mut Option<Session>, dsn: &Dsn, rows: &[InboundRejection]) {
-    let mut backoff = reconnect_backoff();
-    loop {
-        let written = match session.take().filter(|session| !session.is_closed()) {
-            Some(open) => {
-                let written = open.record_rejections(rows).await;
-                *session = Some(open);
-                written
-            }
-            None => match Session::connect(dsn).await {
-                Ok(open) => {
-                    *session = Some(open);
-                    continue;
-                }
-                Err(error) => Err(error),
-            },
-        };
-        match written {
-            Ok(()) => return,
-            Err(error) if error.is_transient() => {
-                tracing::debug!(error = %chain(&error), "rejections wait for the database");
-                tokio::time::sleep(backoff.next().unwrap_or(SAMPLE)).await;
-            }
-            Err(error) => {
-                tracing::warn!(error = %chain(&error), rows = rows.len(), "rejections not written");
-                return;
-            }
-        }
-    }
 }

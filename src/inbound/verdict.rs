@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
+use super::encoding::sha256_hex;
+
 /// A request, read whole.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -16,6 +18,13 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Its body, to the byte.
     pub body: Bytes,
+}
+
+impl Request {
+    /// Hex SHA-256 of the whole body.
+    pub fn body_sha256(&self) -> String {
+        sha256_hex(&self.body)
+    }
 }
 
 /// What a request turned out to be.

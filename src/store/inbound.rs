@@ -3,9 +3,22 @@
 //! A writer's session inserts; one session of the processor claims and keeps the books; others
 //! run handlers.
 
+mod claim;
+mod keep;
+mod mapping;
+mod parts;
+mod run;
+mod unseen;
+mod write;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+
+pub use claim::{Claim, Failure, Settled};
+pub use mapping::MappingFault;
+pub use run::Ran;
 
 /// One request's events, on their way into the table.
 #[derive(Clone, Debug)]
@@ -18,7 +31,7 @@ pub struct InboundRequest {
     pub body_sha256: Arc<str>,
     /// Kept headers, a JSON object.
     pub headers: Arc<str>,
-    /// Whether a mapping takes events of a type: decided where globs are matched.
+    /// In the order of the body.
     pub events: Vec<InboundEvent>,
 }
 
@@ -40,7 +53,7 @@ pub struct InboundEvent {
 }
 
 /// What became of a request.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
     /// Stored.
     Stored {
@@ -53,27 +66,33 @@ pub enum Written {
     Replayed,
 }
 
+/// What became of requests that were written together.
+#[derive(Debug, Default)]
+pub struct Stored {
+    /// In their order. `None`: PostgreSQL takes it in no form, and nothing of it is stored.
+    pub written: Vec<Option<Written>>,
+    /// Whether handlers have something to do now.
+    pub is_due: bool,
+    /// Events that had come before, for [`super::Session::count_repeats`].
+    pub repeats: Repeats,
+}
+
+/// How often events came again, by source and id.
+pub type Repeats = HashMap<(Arc<str>, String), i64>;
+
 /// A request that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboundRejection {
     /// The source.
-    pub source: String,
-    /// Reason code.
+    pub source: Arc<str>,
+    /// Code of the reason.
     pub reason: &'static str,
-    /// The request's timestamp minus our clock, where it has one.
+    /// Its timestamp minus our clock, in seconds, where it had one.
     pub skew_seconds: Option<i64>,
     /// Names of its headers.
     pub header_names: Vec<String>,
     /// Length of its body.
-    pub body_bytes: i64,
+    pub body_bytes: usize,
     /// Hex SHA-256 of its body.
     pub body_sha256: String,
-}
-
-impl super::Session {
-    /// Stub.
-    #[allow(missing_docs, clippy::unused_async)]
-    pub async fn record_rejections(&self, _: &[InboundRejection]) -> Result<(), super::StoreError> {
-        Ok(())
-    }
 }

@@ -105,6 +105,16 @@ impl StoreError {
         })
     }
 
+    /// Transactions got into each other's way; the same again may pass at once.
+    pub fn is_conflict(&self) -> bool {
+        self.code().is_some_and(|code| code.code().starts_with("40"))
+    }
+
+    /// The statement was cancelled, by somebody or by its time limit.
+    pub fn is_cancelled(&self) -> bool {
+        self.code() == Some(&SqlState::QUERY_CANCELED)
+    }
+
     /// The schema `walhook` or a table of it is missing.
     pub fn is_missing_schema(&self) -> bool {
         self.code().is_some_and(|code| {
@@ -116,6 +126,23 @@ impl StoreError {
             ]
             .contains(code)
         })
+    }
+
+    /// What may be said of it where values must not be seen: PostgreSQL quotes them in messages
+    /// and details, and a handler writes its own.
+    pub fn without_data(&self) -> String {
+        match (self, self.code()) {
+            (Self::Statement { .. }, Some(code)) => format!("{self}: SQLSTATE {}", code.code()),
+            _ => chain(self),
+        }
+    }
+
+    /// PostgreSQL's own message, without detail and context.
+    pub fn server_message(&self) -> Option<&str> {
+        match self {
+            Self::Statement { source, .. } => source.as_db_error().map(|error| error.message()),
+            _ => None,
+        }
     }
 
     fn code(&self) -> Option<&SqlState> {

@@ -1,26 +1,42 @@
 //! One session with PostgreSQL, its prepared statements, and how rows are asked for.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::StoreError;
 use crate::config::dsn::Dsn;
 
-const SETTINGS: &str = include_str!("../../sql/session.sql");
-const QUEUE_SETTINGS: &str = include_str!("../../sql/queue_session.sql");
+pub(super) const SETTINGS: &str = include_str!("../../sql/session.sql");
+pub(super) const QUEUE_SETTINGS: &str = include_str!("../../sql/queue_session.sql");
 
 /// A session. Requests are pipelined, so it may be shared by tasks that need no transaction.
 pub struct Session {
     client: Client,
     statements: Mutex<HashMap<&'static str, Statement>>,
-    /// Answers when the connection has ended. Dropping the client ends it.
-    _connection: oneshot::Receiver<()>,
+    tls: Option<MakeRustlsConnect>,
+    /// Ends by itself once the client is dropped and what was asked is answered.
+    connection: AbortHandle,
 }
+
+/// What becomes of what a server says without being asked.
+pub(super) enum Ear {
+    /// Notices are logged.
+    Log,
+    /// Notifications wake somebody; notices are logged.
+    Wake(Arc<Notify>),
+    /// Nothing: notices may quote what a handler was given.
+    Deaf,
+}
+
+/// How long a request to cancel may take: it needs a connection of its own.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -35,26 +51,26 @@ impl Session {
     ///
     /// [`StoreError::Connect`] when no server answers or lets us in.
     pub async fn connect(dsn: &Dsn) -> Result<Self, StoreError> {
-        let refused = |source| StoreError::Connect { target: dsn.redacted(), source };
+        let session = Self::open(dsn, Ear::Log).await?;
+        session.client.batch_execute(SETTINGS).await.map_err(refused(dsn))?;
+        Ok(session)
+    }
+
+    /// Connects, without settings.
+    pub(super) async fn open(dsn: &Dsn, ear: Ear) -> Result<Self, StoreError> {
         let config = dsn.to_tokio_postgres();
-        let tls = dsn.tls().map_err(StoreError::Tls)?;
-        let (ended, connection) = oneshot::channel();
-        let client = match tls {
+        let tls = dsn.tls().map_err(StoreError::Tls)?.map(MakeRustlsConnect::new);
+        let (client, connection) = match tls.clone() {
             Some(tls) => {
-                let tls = MakeRustlsConnect::new(tls);
-                let (client, connection) = config.connect(tls).await.map_err(refused)?;
-                drive(connection, ended);
-                client
+                let (client, connection) = config.connect(tls).await.map_err(refused(dsn))?;
+                (client, drive(connection, ear))
             }
             None => {
-                let no_tls = tokio_postgres::NoTls;
-                let (client, connection) = config.connect(no_tls).await.map_err(refused)?;
-                drive(connection, ended);
-                client
+                let (client, connection) = config.connect(NoTls).await.map_err(refused(dsn))?;
+                (client, drive(connection, ear))
             }
         };
-        client.batch_execute(SETTINGS).await.map_err(refused)?;
-        Ok(Self { client, statements: Mutex::default(), _connection: connection })
+        Ok(Self { client, statements: Mutex::default(), tls, connection })
     }
 
     /// Connects for work on the queue, whose plans must not depend on how long it was once.
@@ -66,6 +82,25 @@ impl Session {
         let session = Self::connect(dsn).await?;
         session.command("prepare a session for the queue", QUEUE_SETTINGS).await?;
         Ok(session)
+    }
+
+    /// Asks the server to stop what it does for this session. Whether it does shows in the answer
+    /// to that.
+    pub async fn cancel(&self) {
+        let token = self.client.cancel_token();
+        let asked = async {
+            match self.tls.clone() {
+                Some(tls) => token.cancel_query(tls).await,
+                None => token.cancel_query(NoTls).await,
+            }
+        };
+        // A server that cannot be asked shows in every other way, too.
+        let _ = tokio::time::timeout(CANCEL_PATIENCE, asked).await;
+    }
+
+    /// Gives the session up at once, whatever is under way.
+    pub fn abandon(self) {
+        self.connection.abort();
     }
 
     /// Whether the connection is gone.
@@ -140,20 +175,39 @@ impl Session {
     }
 }
 
-/// The connection lives in a task of its own until the client is dropped or the server leaves;
-/// `ended` is dropped with it.
-fn drive<S, T>(connection: tokio_postgres::Connection<S, T>, ended: oneshot::Sender<()>)
+fn refused(dsn: &Dsn) -> impl Fn(tokio_postgres::Error) -> StoreError + use<'_> {
+    |source| StoreError::Connect { target: dsn.redacted(), source }
+}
+
+/// The connection lives in a task of its own until the client is dropped or the server leaves.
+fn drive<S, T>(mut connection: Connection<S, T>, ear: Ear) -> AbortHandle
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    tokio::spawn(async move {
-        // Whoever waits for an answer learns of the error too; here it is for the log only.
-        if let Err(error) = connection.await {
-            tracing::debug!(error = %super::chain(&error), "a session with PostgreSQL ended");
+    let task = tokio::spawn(async move {
+        while let Some(message) =
+            std::future::poll_fn(|context| connection.poll_message(context)).await
+        {
+            match (message, &ear) {
+                (Ok(AsyncMessage::Notification(_)), Ear::Wake(sleeper)) => sleeper.notify_one(),
+                (Ok(AsyncMessage::Notice(notice)), Ear::Log | Ear::Wake(_)) => {
+                    tracing::info!(
+                        severity = notice.severity(),
+                        "PostgreSQL: {}",
+                        notice.message()
+                    );
+                }
+                (Ok(_), _) => {}
+                // Whoever waits for an answer learns of the error too; here it is for the log only.
+                (Err(error), _) => {
+                    tracing::debug!(error = %super::chain(&error), "a session with PostgreSQL ended");
+                    return;
+                }
+            }
         }
-        drop(ended);
     });
+    task.abort_handle()
 }
 
 fn fenced(error: StoreError) -> StoreError {

@@ -18,21 +18,34 @@ statements! {
     captured_tables
     catalog_relations
     catalog_types
+    claim_inbound
     copy_attempts
+    count_repeats
     drop_partitions
     due_page
     endpoint_state
     endpoint_states
+    fail_inbound
+    forget_inbound
+    forget_rejections
     good_columns
+    inbound_errors
     init_lock
     insert_checkpoint
     installed_version
     keep_good_columns
+    keep_mappings
     latest_checkpoint
+    limit_statements
     load_endpoint
+    lock_inbound_alerts
+    lock_processor
+    log_rejections
     make_partitions
+    mapping_faults
     modelled_tables
     next_due
+    next_inbound
     park
     peek_slot
     pending_counts
@@ -42,8 +55,11 @@ statements! {
     relation_oid
     release_held
     release_in_flight
+    release_inbound
     remove_endpoints
+    replayed_tokens
     reschedule
+    run_inbound
     server_settings
     server_state
     settle
@@ -54,6 +70,8 @@ statements! {
     status_endpoints
     status_slot
     store_bodies
+    store_inbound
+    store_tokens
     stuck_keys
     table_columns
     tail_cursor

@@ -81,14 +81,14 @@ impl<'a> Json<'a> {
 
     /// The value at `path`; a number is an index where it meets a list.
     pub(crate) fn at(self, path: &[String]) -> Option<Self> {
-        path.iter().try_fold(self, Self::step)
+        path.iter().try_fold(self, |value, name| value.step(name))
     }
 
-    fn step(self, name: &String) -> Option<Self> {
+    fn step(self, name: &str) -> Option<Self> {
         if self.is_object() {
             let mut found = None;
             for (member, value) in self.members() {
-                if member == name.as_str() {
+                if member == name {
                     found = Some(value);
                 }
             }

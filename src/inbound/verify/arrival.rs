@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use crate::config::inbound::Shape;
+use crate::config::inbound::{Shape, Source};
 use crate::inbound::body::{self, Body};
 use crate::inbound::locate::Locator;
 use crate::inbound::verdict::{Reason, Rejection, Request};
@@ -12,13 +12,16 @@ pub(super) struct Arrival<'a> {
     pub(super) request: &'a Request,
     /// Our clock, in milliseconds since 1970.
     pub(super) now_ms: i64,
+    /// Where the provider posts to, as the configuration says.
+    pub(super) public_url: Option<&'a str>,
     shape: Shape,
     body: OnceCell<Result<Body<'a>, &'static str>>,
 }
 
 impl<'a> Arrival<'a> {
-    pub(super) fn new(request: &'a Request, shape: Shape, now_ms: i64) -> Self {
-        Self { request, now_ms, shape, body: OnceCell::new() }
+    pub(super) fn new(source: &'a Source, request: &'a Request, now_ms: i64) -> Self {
+        let (public_url, shape) = (source.public_url.as_deref(), source.events.shape);
+        Self { request, now_ms, public_url, shape, body: OnceCell::new() }
     }
 
     /// The body, read.

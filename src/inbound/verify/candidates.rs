@@ -22,9 +22,12 @@ pub(super) struct Candidates<'a> {
     /// All elements of the list that they stand in.
     pub(super) elements: Vec<Element<'a>>,
     /// Version and text of each.
-    texts: Vec<(Option<&'a str>, Cow<'a, [u8]>)>,
+    texts: Vec<Written<'a>>,
     encoding: Option<Encoding>,
 }
+
+/// A signature as it is written, and its version where signatures have one.
+type Written<'a> = (Option<&'a str>, Cow<'a, [u8]>);
 
 /// A decoded signature, and its version where signatures have one.
 pub(super) type Candidate<'a> = (Option<&'a str>, Vec<u8>);
@@ -135,7 +138,7 @@ impl Search<'_> {
         list: &List,
         elements: &[Element<'a>],
         place: &Place,
-    ) -> Result<Vec<(Option<&'a str>, Cow<'a, [u8]>)>, Rejection> {
+    ) -> Result<Vec<Written<'a>>, Rejection> {
         let ours = elements.iter().filter(|element| list.take.iter().any(|l| l == element.label));
         let taken: Vec<_> =
             ours.map(|element| (Some(element.label), element.value.as_bytes().into())).collect();

@@ -19,7 +19,7 @@ pub(super) struct PreparedKey {
 }
 
 enum Kind {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Ed25519(ParsedPublicKey),
     EcdsaP256(ParsedPublicKey),
     /// Of a token or of user and password: what has the same length for all.
@@ -28,10 +28,16 @@ enum Kind {
     Unusable,
 }
 
+impl Kind {
+    fn hmac(algorithm: hmac::Algorithm, bytes: &KeyBytes) -> Self {
+        Self::Hmac(Box::new(hmac::Key::new(algorithm, &bytes.0)))
+    }
+}
+
 impl PreparedKey {
     pub(super) fn new(key: &Key) -> Self {
         let kind = match &key.material {
-            Material::Hmac(hash, bytes) => Kind::Hmac(hmac::Key::new(algorithm(*hash), &bytes.0)),
+            Material::Hmac(hash, bytes) => Kind::hmac(algorithm(*hash), bytes),
             Material::Ed25519(bytes) => {
                 ParsedPublicKey::new(&ED25519, &bytes.0).map_or(Kind::Unusable, Kind::Ed25519)
             }
@@ -44,7 +50,7 @@ impl PreparedKey {
 
     /// A key of HMAC-SHA256 for all versions.
     pub(super) fn hmac_sha256(bytes: &KeyBytes) -> Self {
-        Self { version: None, kind: Kind::Hmac(hmac::Key::new(hmac::HMAC_SHA256, &bytes.0)) }
+        Self { version: None, kind: Kind::hmac(hmac::HMAC_SHA256, bytes) }
     }
 
     /// Whether it is for signatures of `version`.

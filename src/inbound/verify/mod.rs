@@ -11,7 +11,9 @@ mod adyen;
 mod arrival;
 mod candidates;
 mod certificate;
+mod changes;
 mod content;
+mod explain;
 mod handshake;
 mod kept;
 mod key;
@@ -30,7 +32,6 @@ use self::arrival::Arrival;
 use self::certificate::Pinned;
 use self::key::PreparedKey;
 use self::scheme::PreparedScheme;
-use super::encoding::sha256_hex;
 use super::split;
 use super::verdict::{Post, Reason, Rejection, Request, Verdict};
 use crate::config::inbound::{Code, Proof, Source};
@@ -106,7 +107,7 @@ impl Verifier {
         now_ms: i64,
         certificate: Option<&[u8]>,
     ) -> Result<Verdict, Rejection> {
-        let arrival = Arrival::new(request, self.source.events.shape, now_ms);
+        let arrival = Arrival::new(&self.source, request, now_ms);
         let proven = match self.prove(&arrival, certificate) {
             Ok(Outcome::Proven(proven)) => proven,
             Ok(Outcome::NeedsCertificate(url)) => return Ok(Verdict::NeedsCertificate(url)),
@@ -126,10 +127,7 @@ impl Verifier {
         given: Option<&[u8]>,
     ) -> Result<Outcome<'v>, Rejection> {
         match &self.proof {
-            PreparedProof::Signed(schemes) => {
-                scheme::prove(schemes, self.source.public_url.as_deref(), arrival)
-                    .map(Outcome::Proven)
-            }
+            PreparedProof::Signed(schemes) => scheme::prove(schemes, arrival).map(Outcome::Proven),
             PreparedProof::Adyen(keys) => {
                 adyen::prove(keys, &self.source.events, arrival).map(Outcome::Proven)
             }
@@ -156,7 +154,7 @@ impl Verifier {
         Ok(Verdict::Events(Post {
             events: split::split(arrival.request, body, &self.source.events)?,
             replay,
-            body_sha256: sha256_hex(&arrival.request.body).into(),
+            body_sha256: arrival.request.body_sha256().into(),
             headers: kept::headers(&self.source.proof, &arrival.request.headers).into(),
         }))
     }

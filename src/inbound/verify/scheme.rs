@@ -67,11 +67,7 @@ impl PreparedScheme {
     }
 
     /// Proves a request; `None` if it has no signature of this scheme.
-    fn prove<'v>(
-        &'v self,
-        public_url: Option<&str>,
-        arrival: &Arrival<'_>,
-    ) -> Result<Option<Proven<'v>>, Rejection> {
+    fn prove<'v>(&'v self, arrival: &Arrival<'_>) -> Result<Option<Proven<'v>>, Rejection> {
         let locator = if self.reads_body { arrival.whole()? } else { arrival.headers() };
         let search = Search {
             from: &self.scheme.signature,
@@ -86,7 +82,7 @@ impl PreparedScheme {
         let early = self.scheme.timestamp.as_ref().filter(|_| !self.late_timestamp);
         let stamp = early.map(|from| Stamp::find(from, &locator)).transpose()?;
         let skew = stamp.as_ref().map(|stamp| stamp.skew_seconds(arrival.now_ms));
-        let signed = self.match_key(&candidates, stamp.as_ref(), public_url, arrival, locator);
+        let signed = self.match_key(&candidates, stamp.as_ref(), arrival, locator);
         let key = signed.map_err(|rejection| rejection.with_skew(skew))?;
         let late = self.scheme.timestamp.as_ref().filter(|_| self.late_timestamp);
         let stamp = match late {
@@ -105,13 +101,12 @@ impl PreparedScheme {
         &'v self,
         candidates: &Candidates<'a>,
         stamp: Option<&'a Stamp<'a>>,
-        public_url: Option<&str>,
         arrival: &'a Arrival<'_>,
         locator: Locator<'a>,
     ) -> Result<&'v PreparedKey, Rejection> {
         let timestamp = stamp.map(|stamp| stamp.text.as_ref());
         let content = Content::resolve(&self.scheme.content, timestamp, arrival, &locator)?;
-        let urls = match (content.has_url(), public_url) {
+        let urls = match (content.has_url(), arrival.public_url) {
             (false, _) => vec![String::new()],
             (true, Some(public)) => {
                 url::spellings(public, &arrival.request.target, self.scheme.quirk)
@@ -197,11 +192,10 @@ impl PreparedScheme {
 /// Proves a request by the first scheme whose signature it has.
 pub(super) fn prove<'v>(
     schemes: &'v [PreparedScheme],
-    public_url: Option<&str>,
     arrival: &Arrival<'_>,
 ) -> Result<Proven<'v>, Rejection> {
     for scheme in schemes {
-        if let Some(proven) = scheme.prove(public_url, arrival)? {
+        if let Some(proven) = scheme.prove(arrival)? {
             return Ok(proven);
         }
     }

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use super::{Action, Step};
 
 /// Number and text of each migration, in order. They only ever go forward.
-pub const MIGRATIONS: &[(i32, &str)] = &[(1, include_str!("../../../sql/schema/0001_walhook.sql"))];
+pub const MIGRATIONS: &[(i32, &str)] = &[
+    (1, include_str!("../../../sql/schema/0001_walhook.sql")),
+    (2, include_str!("../../../sql/schema/0002_inbound.sql")),
+];
 
 macro_rules! functions {
     ($($name:ident)*) => {
@@ -13,7 +16,23 @@ macro_rules! functions {
     };
 }
 
-const FUNCTIONS: &[&str] = functions! { assert_owner delivery_floor drop_partitions emit make_partitions set_user take_slot };
+const FUNCTIONS: &[&str] = functions! {
+    assert_owner
+    delivery_floor
+    drop_partitions
+    emit
+    inbound_processors
+    inbound_statements
+    make_partitions
+    mapping_faults
+    mapping_statement
+    off_inbound
+    on_inbound
+    retry_inbound
+    run_inbound
+    set_user
+    take_slot
+};
 const VIEWS: &str = include_str!("../../../sql/views.sql");
 pub(super) const GRANTS: &str = include_str!("../../../sql/grants.sql");
 

@@ -1,0 +1,2 @@
+-- The session that claims inbound events hears of retry_inbound and on_inbound.
+listen walhook_inbound;

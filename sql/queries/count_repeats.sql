@@ -1,0 +1,21 @@
+-- count_repeats: events that came $3 times more; returns the places (from 1) of those counted.
+-- A row that somebody holds is left for later.
+with given as materialized (
+    select *
+    from   unnest($1::text[], $2::text[], $3::int8[]) with ordinality as g (source, event_id, times, n)
+), free as materialized (
+    select e.id, g.times, g.n
+    from   given as g
+    join   walhook.inbound_event as e
+           on  e.source = g.source collate "C"
+           and e.event_id = g.event_id collate "C"
+    for    update of e skip locked
+), counted as (
+    update walhook.inbound_event as e
+    set    times_seen = e.times_seen + free.times,
+           last_seen_at = now()
+    from   free
+    where  e.id = free.id
+)
+select n
+from   free
