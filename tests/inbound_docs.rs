@@ -113,6 +113,7 @@ fn shell(
         .args(["-e", "-c", &script])
         .current_dir(home)
         .envs(secrets.iter().cloned())
+        .env("PATH", path())
         .env("NO_PROXY", "*")
         .stdin(Stdio::null())
         .output()
@@ -121,6 +122,13 @@ fn shell(
     let said = text(&output.stdout);
     assert!(output.status.success(), "{script}\n{said}\n{}", text(&output.stderr));
     said
+}
+
+/// Where programs are found: walhook beside the system's.
+fn path() -> std::ffi::OsString {
+    let own = Path::new(env!("CARGO_BIN_EXE_walhook")).parent().unwrap().to_owned();
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&paths))).unwrap()
 }
 
 fn answer(said: &str) -> Value {
@@ -198,6 +206,15 @@ fn every_flag_of_walhook_exists() {
     }
 }
 
+#[test]
+fn a_failed_signature_is_explained_as_shown() {
+    let home = TempDir::new().unwrap();
+    let [script] = under("When a signature fails", "sh")[..] else { panic!("one sh block") };
+    let secrets = variables("${STRIPE_WEBHOOK_SECRET}");
+    let said = shell(home.path(), &format!("{script} || true"), None, &secrets);
+    assert_eq!(said, under("When a signature fails", "")[0]);
+}
+
 #[tokio::test]
 async fn the_five_minutes_end_with_a_payment_once() {
     let database = Pg::shared().database().await;
@@ -269,11 +286,9 @@ async fn its_handlers_its_mapping_and_its_events_for_people_work() {
     let desk = endpoint("desk", &hooks.url("/"), "events = [\"dispute.*\"]");
     let secrets = variables(mapped);
     let (_site, daemon) = up(&database, &(receiving(mapped) + "\n" + &desk), &secrets).await;
-    for heading in ["Handlers", "Telling people"] {
-        for sql in under(heading, "sql") {
-            database.execute(sql).await;
-        }
-    }
+    let [bind, unbind] = under("Handlers", "sql")[..] else { panic!("two sql blocks") };
+    database.execute(bind).await;
+    database.execute(under("Telling people", "sql")[0]).await;
     let poster = Poster::of(&daemon).await;
     let (_, secret) = secrets.first().unwrap();
     let subscription = r#"{"id":"evt_1","type":"customer.subscription.created","data":{"object":{"customer":"cus_1","items":{"data":[{"price":{"id":"pro"}}]}}}}"#;
@@ -292,6 +307,7 @@ async fn its_handlers_its_mapping_and_its_events_for_people_work() {
             "select bool_and(amount = 50 and provider = 'stripe' and details ? 'id') from charge",
         )
         .await;
+    assert!(database.query_one::<bool>(unbind, &[]).await, "it was there");
     for heading in ["When a signature fails", "Watching it", "Errors and retries"] {
         for sql in under(heading, "sql") {
             database.execute(sql).await;
