@@ -1,6 +1,6 @@
 //! Changes that an inbound event makes carry its name, and endpoints may leave them out, so that
-//! what a provider told us is not told back to it. Here the message is written by hand, as
-//! `walhook.run_inbound` writes it.
+//! what a provider told us is not told back to it. Where the message is written by hand, it is
+//! written as `walhook.run_inbound` writes it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use support::daemon::{Daemon, Site, endpoint};
 use support::hooks::{Hook, Hooks};
 use support::pg::{Database, Pg};
+use support::poster::{Poster, stripe_event};
+
+const SECRET: &str = "whsec_test_7b1fStripeVectorSecret";
 
 /// Endpoint `/all` hears everything, `/ours` nothing that came from stripe.
 struct World {
@@ -33,7 +36,9 @@ impl World {
             .await;
         let hooks = Hooks::ok().await;
         let config = [
-            "[payload]\ninclude_source = true\n".to_owned(),
+            "[payload]\ninclude_source = true\n[inbound]\nlisten = \"127.0.0.1:0\"\n\
+             [inbound.sources.stripe]\npreset = \"stripe\"\nsecrets = [\"${STRIPE_SECRET}\"]\n"
+                .to_owned(),
             endpoint("all", &hooks.url("/all"), "ordering = \"endpoint\""),
             endpoint(
                 "ours",
@@ -41,7 +46,8 @@ impl World {
                 "ordering = \"endpoint\"\nexclude_origins = [\"stripe\"]",
             ),
         ];
-        let site = Site::new(&database, &["public.t"], &config.concat());
+        let site = Site::new(&database, &["public.t"], &config.concat())
+            .with_variable("STRIPE_SECRET", SECRET);
         let daemon = site.up().await;
         Self { database, hooks, daemon, _site: site }
     }
@@ -86,6 +92,29 @@ async fn what_a_handler_changes_reaches_no_endpoint_that_excludes_its_source() {
     assert_eq!(origins, [stripe.clone(), stripe, Value::Null, github]);
     assert!(all[2].json()["source"].get("origin").is_none());
     assert_eq!(ours[1].body(), all[3].body(), "the same bytes for everybody");
+    world.daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_stripe_causes_does_not_go_back_to_where_stripe_is_excluded() {
+    let world = World::new().await;
+    world
+        .database
+        .execute(
+            "create function handle(event walhook.inbound_event) returns void language sql as $$
+                 insert into t select 1; select walhook.emit('payment.seen', '{\"id\": 2}') $$;
+             select walhook.on_inbound('stripe', '*', 'handle(walhook.inbound_event)')",
+        )
+        .await;
+    let poster = Poster::of(&world.daemon).await;
+    let event = stripe_event("evt_\\\"1\\u00e9", "charge.succeeded");
+    assert_eq!(poster.stripe(SECRET, &event).await.status, 200);
+    world.database.becomes_true("select status = 'processed' from walhook.inbound_event").await;
+    let (all, ours) = world.after("insert into t values (3)").await;
+    assert_eq!(told(&all), ["t.created 1", "payment.seen 2", "t.created 3"]);
+    assert_eq!(told(&ours), ["t.created 3"]);
+    let origin = json!({"source": "stripe", "event_id": "evt_\"1é"});
+    assert!(all[..2].iter().all(|hook| hook.json()["source"]["origin"] == origin), "{all:?}");
     world.daemon.stop().await;
 }
 

@@ -25,8 +25,7 @@ const TYPE_LIMIT: usize = 255;
 /// Length of a source's name in bytes: what the configuration allows.
 const SOURCE_LIMIT: usize = 64;
 
-/// Length of an inbound event's id in bytes: more than an index of PostgreSQL takes, so no id
-/// that is stored is longer.
+/// Length of an inbound event's id in bytes: several times what the receiver stores of one.
 const EVENT_ID_LIMIT: usize = 8192;
 
 /// Levels of nesting. PostgreSQL's own parser needs stack for each, and one payload in the log
