@@ -111,8 +111,7 @@ fn payload(json: Option<Json<'_>>) -> Option<String> {
     json.filter(|json| json.fits_jsonb()).map(|json| json.text().to_owned())
 }
 
-/// The text at the first of `places` that has one. A header that stands twice would leave the
-/// choice to whoever sent the second.
+/// The text at the first of `places` that has one.
 fn first(locator: &Locator<'_>, places: &[Place]) -> Result<Option<String>, Rejection> {
     for place in places {
         if let Some(text) = text(locator, place)? {
@@ -122,9 +121,11 @@ fn first(locator: &Locator<'_>, places: &[Place]) -> Result<Option<String>, Reje
     Ok(None)
 }
 
+/// A header that stands twice would leave the choice to whoever added the second. A field of a form
+/// may come twice, as headers of mails do that became fields, and then it names nothing.
 fn text(locator: &Locator<'_>, place: &Place) -> Result<Option<String>, Rejection> {
     match locator.find(place) {
-        Found::Several => {
+        Found::Several if matches!(place, Place::Header(_)) => {
             let what = format!("{} stands more than once", describe(place));
             Err(Rejection::because(Reason::BadBody, what))
         }

@@ -189,6 +189,22 @@ fn messages_of_our_topic_are_taken_and_nothing_in_them_may_change() {
 }
 
 #[test]
+fn the_first_version_of_amazons_signature_is_sha_1() {
+    // Made with openssl, since aws-lc signs with SHA-1 no more.
+    let known: serde_json::Value =
+        serde_json::from_str(include_str!("sns_version_1.json")).unwrap();
+    let pem = known["certificate"].as_str().unwrap();
+    let settings = sns_settings(&format!("cert_pem = {}", known["certificate"]));
+    let judged = |message: &serde_json::Value| {
+        with_certificate(&settings, &post::<&str, &str>(&[], message.to_string()), pem)
+    };
+    assert_eq!(judged(&known["message"]), "ok");
+    let mut changed = known["message"].clone();
+    changed["Message"] = "Hello".into();
+    assert_eq!(judged(&changed), "bad_signature");
+}
+
+#[test]
 fn a_subscription_is_confirmed_only_while_it_is_awaited() {
     let pem = certificate("sns.amazonaws.com");
     let confirmed = |more: &str, request: &Request| {

@@ -123,6 +123,12 @@ fn the_time_is_signed_with_the_rest() {
 }
 
 #[test]
+fn one_verifier_serves_all_threads() {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<walhook::inbound::verify::Verifier>();
+}
+
+#[test]
 fn any_of_several_secrets_may_match_and_an_empty_body_is_no_event() {
     let rotating = verifier("preset = \"github\"\nsecrets = [\"new\", \"s\"]");
     assert_eq!(reason(&rotating, &github("{}")), "ok");

@@ -172,6 +172,14 @@ mod tests {
     }
 
     #[test]
+    fn a_configured_certificate_without_an_rsa_key_proves_nothing() {
+        for pem in [certificate("x.paypal.com", 2020, 2030), "hello".to_owned()] {
+            let refused = Pinned::read(Some(&pem)).key(None, "paypal.com", CERTIFICATE_DAY);
+            assert_eq!(refused.err().unwrap().reason, Reason::BadCertUrl);
+        }
+    }
+
+    #[test]
     fn a_certificate_comes_from_the_exact_host_over_https_only() {
         let allowed = |text: &str| allowed_url(text, |host| host == "a.b", |path| path == "/c");
         assert_eq!(allowed("https://a.b/c").as_deref(), Some("https://a.b/c"));

@@ -1,9 +1,9 @@
 //! Which of a request's headers are kept with its events: all but credentials, within bounds.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Map, Value};
 
 use crate::config::inbound::{Material, Place, Proof};
+use crate::inbound::json::Json;
 
 const MOST_HEADERS: usize = 64;
 const LONGEST_VALUE_BYTES: usize = 1_024;
@@ -22,14 +22,15 @@ const CREDENTIALS: [&str; 9] = [
 /// The headers that are kept, as a JSON object; what is too long is cut.
 pub(super) fn headers(proof: &Proof, headers: &HeaderMap) -> String {
     let kept = headers.keys().filter(|name| !is_credential(proof, name)).take(MOST_HEADERS);
-    let members: Map<String, Value> = kept
+    let members: Vec<String> = kept
         .map(|name| {
             let values: Vec<&[u8]> =
                 headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-            (name.as_str().to_owned(), Value::String(cut(&values.join(&b", "[..]))))
+            // Names of headers need no escapes.
+            format!("\"{name}\":{}", Json::quoted(&cut(&values.join(&b", "[..]))))
         })
         .collect();
-    Value::Object(members).to_string()
+    format!("{{{}}}", members.join(","))
 }
 
 fn is_credential(proof: &Proof, name: &HeaderName) -> bool {

@@ -112,3 +112,33 @@ fn algorithm(hash: Hash) -> hmac::Algorithm {
         Hash::Sha512 => hmac::HMAC_SHA512,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_key_match_nothing() {
+        let content = Content::from(&b"x"[..]);
+        for material in [
+            Material::Ed25519(KeyBytes(vec![1; 31])),
+            Material::EcdsaP256(KeyBytes(vec![4; 65])),
+            Material::EcdsaP256(KeyBytes(Vec::new())),
+        ] {
+            let key = PreparedKey::new(&Key { version: None, material });
+            for signature in [&b""[..], &[0; 64], &[0x30, 6, 2, 1, 0, 2, 1, 0]] {
+                assert!(!key.matches(&content, "", std::iter::once(signature)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_for_its_own_version_only() {
+        let of = |version: Option<&str>| {
+            let material = Material::Token(KeyBytes(b"t".to_vec()));
+            PreparedKey::new(&Key { version: version.map(str::to_owned), material })
+        };
+        assert!(of(Some("v1")).is_for(Some("v1")) && of(None).is_for(Some("v1")));
+        assert!(!of(Some("v1")).is_for(Some("v1a")) && !of(Some("v1")).is_for(None));
+    }
+}

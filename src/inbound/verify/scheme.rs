@@ -149,8 +149,9 @@ impl PreparedScheme {
         };
         let settings = settings.to_str().unwrap_or_default();
         let pairs = settings.split(',').filter_map(|pair| pair.trim().split_once('='));
-        let mut named = pairs.filter(|(name, _)| *name == "algorithm").map(|(_, value)| value);
-        match (named.next(), named.next()) {
+        let named = pairs.filter(|(name, _)| name.trim() == "algorithm");
+        let mut named = named.map(|(_, value)| value.trim().to_ascii_uppercase());
+        match (named.next().as_deref(), named.next()) {
             (None | Some("HMAC_SHA1"), None) => Ok(&self.keys),
             (Some("HMAC_SHA256"), None) => Ok(&self.sha256_keys),
             _ => {
