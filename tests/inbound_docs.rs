@@ -252,7 +252,7 @@ async fn the_five_minutes_end_with_a_payment_once() {
 async fn what_it_signs_with_openssl_is_received() {
     let database = Pg::shared().database().await;
     let home = TempDir::new().unwrap();
-    let sources = preset_sources() + &under("A provider that walhook does not know", "toml")[0];
+    let sources = preset_sources() + under("A provider that walhook does not know", "toml")[0];
     let mut secrets = variables(&sources);
     let [make_key, ..] = under("SendGrid events", "sh")[..] else { panic!("no key") };
     let public_key = shell(home.path(), make_key, None, &secrets);
