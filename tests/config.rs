@@ -343,3 +343,19 @@ fn a_label_that_no_captured_table_has_is_warned_of() {
         ]
     );
 }
+
+#[test]
+fn an_origin_that_no_source_has_is_mentioned() {
+    let config = good(
+        "[[endpoints]]\nname = \"crm\"\nurl = \"https://crm.example.com\"\n\
+         exclude_origins = [\"stripe\", \"strype\", \"*\"]\n\
+         [inbound.sources.stripe]\npreset = \"stripe\"\nsecrets = [\"whsec_x\"]\n",
+    );
+    let said: Vec<_> = config
+        .warnings
+        .iter()
+        .filter(|warning| warning.key.contains("exclude_origins"))
+        .map(|warning| (warning.key.as_str(), warning.fix.as_str()))
+        .collect();
+    assert_eq!(said, [("endpoints[0].exclude_origins[1]", "did you mean \"stripe\"?")]);
+}

@@ -180,7 +180,8 @@ impl Parts {
         })
     }
 
-    fn config(self, warnings: Vec<Fault>, places: Places) -> Config {
+    fn config(self, mut warnings: Vec<Fault>, places: Places) -> Config {
+        warnings.extend(self.unknown_origins(&places));
         let Self {
             database,
             models,
@@ -205,6 +206,31 @@ impl Parts {
             warnings,
             places,
         }
+    }
+}
+
+impl Parts {
+    /// Origins that no source of this file has. Another daemon may receive them, so it is no
+    /// error; but a slip of the pen would let events echo.
+    fn unknown_origins(&self, places: &Places) -> Vec<Fault> {
+        let names: Vec<&str> =
+            self.inbound.sources.iter().map(|source| source.name.as_str()).collect();
+        let excluded = self.endpoints.iter().enumerate().flat_map(|(number, endpoint)| {
+            let origins = endpoint.filter.exclude_origins.iter().enumerate();
+            origins.map(move |(place, origin)| (number, place, origin.as_str()))
+        });
+        let unknown = excluded.filter(|(.., origin)| *origin != "*" && !names.contains(origin));
+        unknown
+            .map(|(number, place, origin)| {
+                let fix = match table::closest(origin, &names) {
+                    Some(name) => format!("did you mean \"{name}\"?"),
+                    None => "leave it out, if no other daemon receives for it".to_owned(),
+                };
+                let key = format!("endpoints[{number}].exclude_origins[{place}]");
+                let problem = format!("no inbound source is called \"{origin}\"");
+                Fault { severity: Severity::Warning, ..places.fault_at(&key, problem, fix) }
+            })
+            .collect()
     }
 }
 
