@@ -7,7 +7,6 @@ mod attempts;
 #[path = "support/receiver.rs"]
 mod receiver;
 
-use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +16,7 @@ use receiver::{Receiver, answer, answer_all};
 use tokio::net::{TcpSocket, TcpStream};
 use walhook::deliver::client::Client;
 use walhook::deliver::network::{Network, NetworkSettings};
-use walhook::deliver::resolver::Resolver;
+use walhook::deliver::resolver::{LookupError, Resolver};
 use walhook::event::ErrorClass;
 
 const LOOPBACK: &[&str] = &["127.0.0.0/8", "::1/128"];
@@ -206,27 +205,31 @@ async fn all_refusals_of_a_name_end_in_class_connect() {
 
 #[tokio::test]
 async fn failures_of_name_resolution_are_of_class_dns_and_told_apart() {
-    let says = |text: &'static str| {
-        Resolver::from_fn(move |_| Box::pin(async move { Err(io::Error::other(text)) }))
+    let says = |error: LookupError| {
+        Resolver::from_fn(move |_| Box::pin(std::future::ready(Err(error.clone()))))
     };
     let endpoint = hasty("http://name.example/?token=abc");
-    for (resolver, expected) in [
+    for (resolver, expected, is_resolver_out) in [
         (
-            says("Name or service not known"),
-            "could not resolve name.example: Name or service not known",
+            says(LookupError::NotFound("NXDOMAIN".to_owned())),
+            "could not resolve name.example: the name does not exist (NXDOMAIN)",
+            false,
         ),
         (
-            says("Temporary failure in name resolution"),
-            "could not resolve name.example: Temporary failure in name resolution",
+            says(LookupError::ResolverOut("SERVFAIL".to_owned())),
+            "could not resolve name.example: the resolver cannot tell now (SERVFAIL)",
+            true,
         ),
-        (resolves_to(&[]), "name.example has no address"),
+        (resolves_to(&[]), "name.example has no address", false),
         (
             Resolver::from_fn(|_| Box::pin(std::future::pending())),
             "could not resolve name.example within 500ms",
+            true,
         ),
     ] {
         let attempt = attempt_in(network(LOOPBACK, resolver), &endpoint).await;
         assert_eq!(no_answer(&attempt), (ErrorClass::Dns, expected));
+        assert_eq!(attempt.is_resolver_out, is_resolver_out, "{expected}");
     }
 }
 
@@ -238,7 +241,7 @@ async fn the_systems_resolver_is_asked_for_names() {
     let open = endpoint(&format!("http://localhost:{port}/"));
     assert_eq!(attempt_in(Arc::clone(&network), &open).await.status, Some(200));
     // A label this long is refused without asking a name server.
-    let impossible = format!("http://{}.invalid/", "x".repeat(64));
+    let impossible = format!("http://{}.example/", "x".repeat(64));
     let unknown = attempt_in(network, &endpoint(&impossible)).await;
     let (class, message) = no_answer(&unknown);
     assert_eq!(class, ErrorClass::Dns, "{message}");

@@ -20,8 +20,9 @@ use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tempfile::TempDir;
 use walhook::deliver::client::{Client, ClientError};
 use walhook::deliver::tls::TlsError;
-use walhook::endpoint::{Endpoint, TlsFiles};
+use walhook::endpoint::{Auth, ClientCredentials, Endpoint, TlsFiles};
 use walhook::event::{Attempt, ErrorClass};
+use walhook::secret::{Secret, SecretUrl};
 
 /// A certificate authority with a directory of the files it has made.
 struct Authority {
@@ -252,6 +253,34 @@ async fn a_client_certificate_is_shown_where_it_is_configured() {
         let none = attempt(&secure(&receiver, "localhost", authority.trusted())).await;
         assert_tls_failure(&none, "");
         assert_eq!(receiver.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_proves_itself_by_the_endpoints_ca_or_a_public_one() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let receiver = serve(server(authority.issue("localhost", |_| {}))).await;
+    let grant = answer("200 OK", &[], r#"{"access_token":"a","token_type":"Bearer"}"#);
+    for (issuer, is_trusted) in [(&authority, true), (&stranger, false)] {
+        let grant = grant.clone();
+        let tls = server(issuer.issue("localhost", |_| {}));
+        let tokens =
+            Receiver::start_tls(tls, move |peer| answer_all(peer, grant.clone().into())).await;
+        let token_url = format!("https://localhost:{}/", tokens.address.port());
+        let auth = Auth::OAuth2(ClientCredentials {
+            client_id: "walhook".to_owned(),
+            client_secret: Secret::new("s3cret"),
+            token_url: SecretUrl::new(token_url.parse().unwrap()),
+            scope: String::new(),
+        });
+        let endpoint = secure(&receiver, "localhost", authority.trusted());
+        let attempt = attempt(&Endpoint { auth: Some(auth), ..endpoint }).await;
+        assert_eq!(attempt.status, is_trusted.then_some(200), "{attempt:?}");
+        if let Some((class, message)) = &attempt.error {
+            assert_eq!(*class, ErrorClass::Auth);
+            assert!(message.contains("UnknownIssuer"), "{message}");
+            assert!(tokens.requests().is_empty());
+        }
     }
 }
 

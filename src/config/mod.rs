@@ -3,6 +3,8 @@
 //! A [`Config`] can be trusted: what it holds was checked where it was read. Reading opens the
 //! file and the files it names, never a socket.
 
+mod alerts;
+mod auth;
 mod database;
 pub mod dsn;
 mod duration;
@@ -36,6 +38,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use alerts::Alerts;
 pub use database::Database;
 pub use environment::Environment;
 pub use fault::{Fault, Faults, Line, Place, Severity};
@@ -78,6 +81,8 @@ pub struct Config {
     pub retention: Retention,
     /// The receiver of providers' webhooks.
     pub inbound: Inbound,
+    /// Who is told of alerts.
+    pub alerts: Alerts,
     /// What `check` mentions though it is no fault.
     pub warnings: Vec<Fault>,
     /// Where each key stands.
@@ -147,6 +152,7 @@ struct Parts {
     security: Security,
     ops: Ops,
     retention: Retention,
+    alerts: Alerts,
 }
 
 impl Parts {
@@ -156,17 +162,16 @@ impl Parts {
         let security = sections::read_security(root);
         let tables = database.as_ref().map_or(&[][..], |database| &database.tables);
         let labels = Labels::new(&models, tables);
-        let (defaults, delivery) = sections::read_delivery(root, &labels);
         let allow_http = security.allow_http;
+        let (defaults, delivery) = sections::read_delivery(root, &labels, allow_http);
         let shared = Shared { defaults: &defaults, labels: &labels, allow_http };
         let endpoints = endpoint::read(root, &shared);
         let payload = sections::read_payload(root);
         let ops = sections::read_ops(root);
         let retention = sections::read_retention(root);
-        // Sections that hold only keys of later versions.
-        for section in ["inbound", "alerts"] {
-            root.optional(section, |value| value.table(|_| Some(())));
-        }
+        let alerts = alerts::read(root, allow_http);
+        // A section that holds only keys of later versions.
+        root.optional("inbound", |value| value.table(|_| Some(())));
         Some(Self {
             database: database?,
             models,
@@ -176,12 +181,12 @@ impl Parts {
             security,
             ops: ops?,
             retention: retention?,
+            alerts: alerts?,
         })
     }
 
     fn config(self, warnings: Vec<Fault>, places: Places) -> Config {
-        let Self { database, models, endpoints, payload, delivery, security, ops, retention } =
-            self;
+        let Self { database, models, endpoints, payload, delivery, security, .. } = self;
         Config {
             database,
             models,
@@ -189,8 +194,9 @@ impl Parts {
             payload,
             delivery,
             security,
-            ops,
-            retention,
+            ops: self.ops,
+            retention: self.retention,
+            alerts: self.alerts,
             inbound: Inbound::default(),
             warnings,
             places,

@@ -14,7 +14,11 @@ pub mod retry;
 pub mod tls;
 
 mod answer;
+mod authorize;
+mod call;
 mod failure;
 pub mod lane;
+mod names;
 mod spelling;
+mod token;
 mod wire;
