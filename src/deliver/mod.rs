@@ -1,5 +1,6 @@
 //! One endpoint, one lane: outgoing webhook calls and what becomes of them.
 
+pub mod alerts;
 pub mod classify;
 pub mod client;
 pub mod connect_error;

@@ -1,11 +1,12 @@
 //! One session with PostgreSQL, its prepared statements, and how rows are asked for.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{AsyncMessage, Client, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::StoreError;
@@ -35,6 +36,14 @@ impl Session {
     ///
     /// [`StoreError::Connect`] when no server answers or lets us in.
     pub async fn connect(dsn: &Dsn) -> Result<Self, StoreError> {
+        Self::connect_and_tell(dsn, None).await
+    }
+
+    /// The same; `news` hears of every notification that the session gets.
+    pub(super) async fn connect_and_tell(
+        dsn: &Dsn,
+        news: Option<Arc<Notify>>,
+    ) -> Result<Self, StoreError> {
         let refused = |source| StoreError::Connect { target: dsn.redacted(), source };
         let config = dsn.to_tokio_postgres();
         let tls = dsn.tls().map_err(StoreError::Tls)?;
@@ -43,13 +52,13 @@ impl Session {
             Some(tls) => {
                 let tls = MakeRustlsConnect::new(tls);
                 let (client, connection) = config.connect(tls).await.map_err(refused)?;
-                drive(connection, ended);
+                drive(connection, ended, news);
                 client
             }
             None => {
                 let no_tls = tokio_postgres::NoTls;
                 let (client, connection) = config.connect(no_tls).await.map_err(refused)?;
-                drive(connection, ended);
+                drive(connection, ended, news);
                 client
             }
         };
@@ -142,17 +151,31 @@ impl Session {
 
 /// The connection lives in a task of its own until the client is dropped or the server leaves;
 /// `ended` is dropped with it.
-fn drive<S, T>(connection: tokio_postgres::Connection<S, T>, ended: oneshot::Sender<()>)
-where
+fn drive<S, T>(
+    mut connection: tokio_postgres::Connection<S, T>,
+    ended: oneshot::Sender<()>,
+    news: Option<Arc<Notify>>,
+) where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     tokio::spawn(async move {
-        // Whoever waits for an answer learns of the error too; here it is for the log only.
-        if let Err(error) = connection.await {
-            tracing::debug!(error = %super::chain(&error), "a session with PostgreSQL ended");
+        while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+            match (message, &news) {
+                (Ok(AsyncMessage::Notification(_)), Some(news)) => news.notify_one(),
+                (Ok(_), _) => {}
+                // Whoever waits for an answer learns of it too; here it is for the log only.
+                (Err(error), _) => {
+                    tracing::debug!(error = %super::chain(&error), "a session with PostgreSQL ended");
+                    break;
+                }
+            }
         }
         drop(ended);
+        // Whoever waits for news looks, and finds the session gone.
+        if let Some(news) = news {
+            news.notify_one();
+        }
     });
 }
 

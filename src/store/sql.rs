@@ -18,6 +18,7 @@ statements! {
     captured_tables
     catalog_relations
     catalog_types
+    claim_alerts
     copy_attempts
     drop_partitions
     due_page
@@ -29,6 +30,7 @@ statements! {
     installed_version
     keep_good_columns
     latest_checkpoint
+    listen_alerts
     load_endpoint
     make_partitions
     modelled_tables
@@ -47,6 +49,7 @@ statements! {
     server_settings
     server_state
     settle
+    settle_alerts
     settled_beyond
     slot_facts
     slot_state
