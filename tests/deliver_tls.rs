@@ -209,6 +209,37 @@ async fn both_tls_versions_are_spoken_and_only_http_1_1_is_offered() {
 }
 
 #[tokio::test]
+async fn a_connection_cut_without_a_word_of_tls_changes_no_status_that_came() {
+    let authority = Authority::new();
+    let head = "HTTP/1.1 200 OK\r\n";
+    for (says, status) in [
+        (format!("{head}Content-Length: 9\r\n\r\nx"), Some(200)),
+        (format!("{head}\r\nuntil the end"), Some(200)),
+        (format!("{head}X-"), Some(200)),
+        ("HTTP/1.1 20".to_owned(), None),
+        (String::new(), None),
+    ] {
+        let said = says.clone();
+        let tls = server(authority.issue("localhost", |_| {}));
+        let receiver = Receiver::start_tls(tls, move |mut peer| {
+            let says = said.clone();
+            async move {
+                peer.request().await;
+                // Dropped, not closed: the peer is not told that this is all.
+                peer.send(says).await;
+            }
+        })
+        .await;
+        let attempt = attempt(&secure(&receiver, "localhost", authority.trusted())).await;
+        assert_eq!(attempt.status, status, "{says:?}: {attempt:?}");
+        assert_eq!(attempt.error.is_none(), status.is_some());
+        if status.is_none() {
+            assert_eq!(no_answer(&attempt).0, ErrorClass::Reset, "{attempt:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_older_tls_version_is_not_spoken() {
     let authority = Authority::new();
     // A ServerHello of TLS 1.1, which no library at hand would send any more.
