@@ -19,21 +19,11 @@ use super::call::{self, Answer};
 use super::connector::Step;
 use super::failure::{answered, chain};
 use super::network::Network;
-use super::tls::{self, TlsError};
+use super::request::{ClientError, RequestError};
+use super::tls;
 use super::token::{Account, Known, NoToken, Token};
 use crate::endpoint::{ClientCredentials, TlsFiles};
 use crate::secret::Secret;
-
-/// Tokens can never be asked for as configured.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthorizeError {
-    /// The token endpoint's URL.
-    #[error("token_url is not a URL that can be called")]
-    Url,
-    /// The endpoint's TLS files, or the system's roots.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-}
 
 /// Gets the tokens of one endpoint.
 pub(super) struct Authorizer {
@@ -51,7 +41,7 @@ impl Authorizer {
         credentials: &ClientCredentials,
         files: &TlsFiles,
         network: &Network,
-    ) -> Result<Self, AuthorizeError> {
+    ) -> Result<Self, ClientError> {
         let url = credentials.token_url.expose().clone();
         let tls = match (url.scheme(), files == &TlsFiles::default()) {
             ("https", true) => Some(network.system_tls()?),
@@ -60,7 +50,7 @@ impl Authorizer {
         };
         Ok(Self {
             host: url.host_str().unwrap_or_default().to_owned(),
-            request: request(credentials, &url).ok_or(AuthorizeError::Url)?,
+            request: request(credentials, &url).ok_or(RequestError::TokenUrl)?,
             url,
             tls,
             account: network.account(credentials, files),

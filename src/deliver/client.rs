@@ -15,31 +15,18 @@ use tokio::time::timeout_at;
 use url::Url;
 
 use super::answer;
-use super::authorize::{AuthorizeError, Authorizer, LONGEST_TOKEN};
+use super::authorize::{Authorizer, LONGEST_TOKEN};
 use super::connection::Connection;
 use super::connector::{self, Step};
 use super::failure::{self, Explained, Failure};
 use super::network::Network;
-use super::request::{RequestError, Requests};
-use super::tls::{self, TlsError};
+pub use super::request::ClientError;
+use super::request::Requests;
+use super::tls;
 use super::token::{NoToken, Token};
 use super::wire::Seen;
 use crate::endpoint::{Auth, Endpoint, TlsFiles};
 use crate::event::{Attempt, Delivery, ErrorClass};
-
-/// An endpoint that cannot be called as configured.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// Its URL, a header or a secret is at fault.
-    #[error(transparent)]
-    Request(#[from] RequestError),
-    /// Its TLS files are, or the system's roots.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// What tokens are asked for with is.
-    #[error(transparent)]
-    Authorize(#[from] AuthorizeError),
-}
 
 /// Makes the attempts of one endpoint.
 pub struct Client {

@@ -17,6 +17,9 @@ pub enum LookupError {
     /// The resolver is out of order, so that nobody can tell now.
     #[error("the resolver cannot tell now ({0})")]
     ResolverOut(String),
+    /// The resolver tells other names all the time, and has long not told this one.
+    #[error("nobody answers for the name, as for others ({0})")]
+    Unanswered(String),
 }
 
 /// As short as the lifetimes that services with moving addresses give their records.
@@ -29,17 +32,26 @@ const FAILURE_FRESH: Duration = Duration::from_secs(3);
 /// Addresses older than this may be somebody else's by now.
 const STALE: Duration = Duration::from_secs(3600);
 
+/// After so long a name that alone gets no answer is at fault itself: its own name servers are.
+const PARDON: Duration = Duration::from_secs(15 * 60);
+
 /// Names come from the configuration, which has at most 10,000 endpoints, usually at few hosts.
 const MOST_NAMES: usize = 4096;
 
 /// What is known of names.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashMap<String, Heard>);
+pub(super) struct Names {
+    heard: HashMap<String, Heard>,
+    /// When the resolver last gave an answer, to whatever name.
+    answered_at: Option<Instant>,
+}
 
 #[derive(Debug, Default)]
 struct Heard {
     addresses: Option<Answer<Vec<IpAddr>>>,
     failure: Option<Answer<LookupError>>,
+    /// Since when the resolver has been out for this name.
+    out_since: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -72,7 +84,7 @@ pub(super) enum Known {
 impl Names {
     /// What is known of `name`.
     pub(super) fn known(&self, name: &str, now: Instant) -> Known {
-        let Some(heard) = self.0.get(name) else { return Known::Ask(None) };
+        let Some(heard) = self.heard.get(name) else { return Known::Ask(None) };
         let last = heard.addresses.as_ref().filter(|last| last.is_younger(STALE, now));
         let failure = heard.failure.as_ref().filter(|f| f.is_younger(FAILURE_FRESH, now));
         match (last, failure) {
@@ -85,34 +97,54 @@ impl Names {
         }
     }
 
-    /// Keeps what the resolver said of `name`.
+    /// Keeps what the resolver said of `name`, and tells what that means.
     pub(super) fn learn(
         &mut self,
         name: &str,
-        said: &Result<Vec<IpAddr>, LookupError>,
+        said: Result<Vec<IpAddr>, LookupError>,
         now: Instant,
-    ) {
-        if self.0.len() >= MOST_NAMES && !self.0.contains_key(name) {
+    ) -> Result<Vec<IpAddr>, LookupError> {
+        if self.heard.len() >= MOST_NAMES && !self.heard.contains_key(name) {
             // Costs a few lookups, once in as many names.
-            self.0.clear();
+            self.heard.clear();
         }
-        let heard = self.0.entry(name.to_owned()).or_default();
-        match said {
+        let heard = self.heard.entry(name.to_owned()).or_default();
+        let said = match said {
+            Err(LookupError::ResolverOut(why)) => {
+                let since = *heard.out_since.get_or_insert(now);
+                let is_long = now.saturating_duration_since(since) >= PARDON;
+                let is_alone = self
+                    .answered_at
+                    .is_some_and(|at| at > since && now.saturating_duration_since(at) < PARDON);
+                match is_long && is_alone {
+                    true => Err(LookupError::Unanswered(why)),
+                    false => Err(LookupError::ResolverOut(why)),
+                }
+            }
+            answer => {
+                heard.out_since = None;
+                self.answered_at = Some(now);
+                answer
+            }
+        };
+        match &said {
             Ok(addresses) => {
                 heard.addresses = Answer::new(addresses.clone(), now);
                 heard.failure = None;
             }
-            Err(LookupError::NotFound(_)) => heard.addresses = None,
-            Err(LookupError::ResolverOut(_)) => {}
+            Err(error) => {
+                if matches!(error, LookupError::NotFound(_)) {
+                    heard.addresses = None;
+                }
+                heard.failure = Answer::new(error.clone(), now);
+            }
         }
-        if let Err(error) = said {
-            heard.failure = Answer::new(error.clone(), now);
-        }
+        said
     }
 
     /// Nobody takes connections at the addresses of `name`: it may have moved.
     pub(super) fn doubt(&mut self, name: &str) {
-        if let Some(last) = self.0.get_mut(name).and_then(|heard| heard.addresses.as_mut()) {
+        if let Some(last) = self.heard.get_mut(name).and_then(|heard| heard.addresses.as_mut()) {
             last.is_doubted = true;
         }
     }
@@ -139,7 +171,7 @@ mod tests {
     /// Names of which one was resolved at the time returned.
     fn resolved() -> (Names, Instant) {
         let (mut names, now) = (Names::default(), Instant::now());
-        names.learn("a.example", &Ok(addresses()), now);
+        let _ = names.learn("a.example", Ok(addresses()), now);
         (names, now)
     }
 
@@ -158,7 +190,7 @@ mod tests {
         let now = Instant::now();
         for error in [unknown(), out()] {
             let mut names = Names::default();
-            names.learn("a.example", &Err(error.clone()), now);
+            let _ = names.learn("a.example", Err(error.clone()), now);
             assert_eq!(names.known("a.example", now + 2 * SECOND), Known::Failure(error));
             assert_eq!(names.known("a.example", now + 3 * SECOND), Known::Ask(None));
         }
@@ -169,12 +201,12 @@ mod tests {
         let (mut names, begin) = resolved();
         let mut now = begin + 60 * SECOND;
         while now < begin + 3600 * SECOND {
-            names.learn("a.example", &Err(out()), now);
+            let _ = names.learn("a.example", Err(out()), now);
             assert_eq!(names.known("a.example", now), Known::Addresses(addresses()));
             assert_eq!(names.known("a.example", now + 5 * SECOND), Known::Ask(Some(addresses())));
             now += 600 * SECOND;
         }
-        names.learn("a.example", &Err(out()), now);
+        let _ = names.learn("a.example", Err(out()), now);
         assert_eq!(names.known("a.example", now), Known::Failure(out()));
         assert_eq!(names.known("a.example", now + 5 * SECOND), Known::Ask(None));
     }
@@ -183,9 +215,9 @@ mod tests {
     fn a_name_that_has_ceased_to_exist_has_no_old_addresses() {
         let (mut names, now) = resolved();
         let now = now + 40 * SECOND;
-        names.learn("a.example", &Err(unknown()), now);
+        let _ = names.learn("a.example", Err(unknown()), now);
         assert_eq!(names.known("a.example", now), Known::Failure(unknown()));
-        names.learn("a.example", &Err(out()), now + 5 * SECOND);
+        let _ = names.learn("a.example", Err(out()), now + 5 * SECOND);
         assert_eq!(names.known("a.example", now + 5 * SECOND), Known::Failure(out()));
     }
 
@@ -194,9 +226,9 @@ mod tests {
         let (mut names, now) = resolved();
         names.doubt("a.example");
         assert_eq!(names.known("a.example", now), Known::Ask(Some(addresses())));
-        names.learn("a.example", &Err(out()), now);
+        let _ = names.learn("a.example", Err(out()), now);
         assert_eq!(names.known("a.example", now), Known::Addresses(addresses()));
-        names.learn("a.example", &Ok(addresses()), now);
+        let _ = names.learn("a.example", Ok(addresses()), now);
         assert_eq!(names.known("a.example", now), Known::Addresses(addresses()));
     }
 
@@ -204,8 +236,31 @@ mod tests {
     fn what_is_kept_is_bounded() {
         let (mut names, now) = resolved();
         for number in 0..3 * MOST_NAMES {
-            names.learn(&format!("{number}.example"), &Ok(addresses()), now);
-            assert!(names.0.len() <= MOST_NAMES);
+            let _ = names.learn(&format!("{number}.example"), Ok(addresses()), now);
+            assert!(names.heard.len() <= MOST_NAMES);
         }
+    }
+
+    #[test]
+    fn a_name_that_alone_gets_no_answer_for_long_is_at_fault_itself() {
+        let (mut names, begin) = (Names::default(), Instant::now());
+        let minute = 60 * SECOND;
+        let unanswered = Err(LookupError::Unanswered("no answer".to_owned()));
+        for minutes in 0..30 {
+            let now = begin + minutes * minute;
+            let others = names.learn("b.example", Ok(addresses()), now);
+            assert!(others.is_ok());
+            let said = names.learn("a.example", Err(out()), now + SECOND);
+            assert_eq!(said, if minutes < 15 { Err(out()) } else { unanswered.clone() });
+        }
+        // While nobody else is answered either, it is the resolver.
+        for minutes in 45..120 {
+            let now = begin + minutes * minute;
+            assert_eq!(names.learn("b.example", Err(out()), now), Err(out()));
+            assert_eq!(names.learn("a.example", Err(out()), now), Err(out()));
+        }
+        let now = begin + 120 * minute;
+        assert_eq!(names.learn("a.example", Ok(addresses()), now), Ok(addresses()));
+        assert_eq!(names.learn("a.example", Err(out()), now + SECOND), Err(out()), "anew");
     }
 }

@@ -13,11 +13,23 @@ use std::fmt::Write;
 use url::Url;
 
 use super::spelling::spelling;
+use super::tls::TlsError;
 use super::token::Token;
 use crate::endpoint::{self, Auth, Endpoint, Profile};
 use crate::event::Delivery;
 use crate::secret::Secret;
 use crate::sign::{Message, Scheme, SecretError, Signer};
+
+/// An endpoint that cannot be called as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Its URL, a header or a secret is at fault.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// Its TLS files are, or the system's roots.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
 
 /// The endpoint cannot be called at all.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +37,9 @@ pub enum RequestError {
     /// The URL is no http or https URL with a host.
     #[error("the URL is not one that can be called")]
     Url,
+    /// The URL that tokens are asked for at is none.
+    #[error("token_url is not one that can be called")]
+    TokenUrl,
     /// A custom header is not valid.
     #[error("header {name} is not valid")]
     Header {

@@ -79,7 +79,7 @@ impl Resolver {
                     (Err(LookupError::ResolverOut(text)), Instant::now())
                 }),
             };
-            self.keep(name, &under_way, &found, at);
+            let found = self.keep(name, &under_way, found, at);
             // Nobody may have waited for a lookup to its end; then it tells of long ago.
             if at.elapsed() < PATIENCE && stale.is_none() {
                 return found;
@@ -103,20 +103,21 @@ impl Resolver {
         lookup
     }
 
-    fn keep(&self, name: &str, lookup: &UnderWay, found: &Found, at: Instant) {
+    fn keep(&self, name: &str, lookup: &UnderWay, found: Found, at: Instant) -> Found {
         let mut state = self.lock();
-        state.names.learn(name, found, at);
+        let found = state.names.learn(name, found, at);
         // One that has not ended is still waited for: a thread of the system's resolver cannot be
         // called back, and one for each name is enough.
         if lookup.peek().is_some() && state.under_way.get(name).is_some_and(|l| l.ptr_eq(lookup)) {
             state.under_way.remove(name);
         }
-        if let Err(error @ LookupError::ResolverOut(_)) = found
+        if let Err(error @ LookupError::ResolverOut(_)) = &found
             && state.said_at.is_none_or(|said| said.elapsed() > SAY_AGAIN)
         {
             state.said_at = Some(Instant::now());
             tracing::warn!(name, %error, "names do not resolve; endpoints are not charged for it");
         }
+        found
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -9,7 +9,7 @@ use super::receiver::{Peer, Receiver};
 
 /// What an attempt at a receiver must come to, whatever else it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// A 2xx, or a status that is none, by its status line.
     Status(u16),
     /// No answer: the class, as in the log.
@@ -18,7 +18,7 @@ pub enum Outcome {
 
 /// What follows once it has said its first words.
 #[derive(Clone, Debug)]
-pub enum Then {
+pub(crate) enum Then {
     /// It closes in good order.
     Close,
     /// It lets the connection go, under TLS without a word.
@@ -35,20 +35,20 @@ pub enum Then {
 
 /// A receiver that misbehaves.
 #[derive(Clone, Debug)]
-pub struct Rude {
-    pub name: &'static str,
+pub(crate) struct Rude {
+    pub(crate) name: &'static str,
     /// Whether it reads requests before it says anything.
-    pub reads: bool,
+    pub(crate) reads: bool,
     says: Vec<u8>,
     then: Then,
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 const GAP: Duration = Duration::from_millis(10);
 
 impl Rude {
     /// Misbehaves on one connection.
-    pub async fn serve(self: Arc<Self>, mut peer: Peer) {
+    pub(crate) async fn serve(self: Arc<Self>, mut peer: Peer) {
         if self.reads && peer.request().await.is_none() {
             return;
         }
@@ -72,7 +72,7 @@ impl Rude {
     }
 
     /// Listens for whoever wants to know.
-    pub async fn start(self) -> Receiver {
+    pub(crate) async fn start(self) -> Receiver {
         let rude = Arc::new(self);
         Receiver::start(move |peer| Arc::clone(&rude).serve(peer)).await
     }
@@ -98,7 +98,7 @@ fn bomb() -> Vec<u8> {
 
 /// Every way that we know of.
 #[allow(clippy::too_many_lines, reason = "one table")]
-pub fn all() -> Vec<Rude> {
+pub(crate) fn all() -> Vec<Rude> {
     use Outcome::{Class, Status};
     use Then::{Close, Flood, Hold, Reset, Trickle, Vanish};
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";

@@ -29,7 +29,6 @@ pub(super) fn clients(config: &Config, report: &mut Report) {
         let Err(error) = Client::new(endpoint, Arc::clone(&network)) else { continue };
         let key = match error {
             ClientError::Tls(_) => format!("endpoints[{index}].tls"),
-            ClientError::Authorize(_) => format!("endpoints[{index}].auth"),
             ClientError::Request(_) => format!("endpoints[{index}]"),
         };
         let fix = "correct the value that it names";
