@@ -21,16 +21,20 @@ struct World {
 }
 
 impl World {
-    /// `None` where the system lets nobody make one.
-    async fn new() -> Option<Self> {
+    /// `None` where the system lets nobody make one. With `dns` a name server is asked for what is
+    /// not in the file.
+    async fn new(dns: bool) -> Option<Self> {
         let files = TempDir::new().unwrap();
         let path = |name| files.path().join(name);
         std::fs::write(path("resolv.conf"), "nameserver 127.0.0.1\noptions attempts:1\n").unwrap();
         std::fs::write(path("hosts"), "127.0.0.1 known.example\n").unwrap();
+        let sources = if dns { "files dns" } else { "files" };
+        std::fs::write(path("nsswitch.conf"), format!("hosts: {sources}\n")).unwrap();
         let bind = |name: &str| {
             format!("mount --bind '{}' /etc/{name}", files.path().join(name).display())
         };
-        let script = format!("{} && {} && exec \"$0\" \"$@\"", bind("hosts"), bind("resolv.conf"));
+        let mounts = ["hosts", "resolv.conf", "nsswitch.conf"].map(bind).join(" && ");
+        let script = format!("{mounts} && exec \"$0\" \"$@\"");
         let world = Self { files, script };
         let [program, arguments @ ..] = world.words();
         let tried = Command::new(program).args(arguments).arg("true").status().await;
@@ -62,7 +66,7 @@ const STRICT: &str = "retry = { schedule = [], jitter = 0.0 }\nfailure_rest = [\
 
 #[tokio::test]
 async fn an_outage_costs_no_retry_and_no_endpoint_and_ends_by_itself() {
-    let Some(world) = World::new().await else { return };
+    let Some(world) = World::new(true).await else { return };
     let database = items().await;
     let hooks = Hooks::start(|hook| match hook.path() {
         "/token" => {
@@ -124,21 +128,29 @@ async fn an_outage_costs_no_retry_and_no_endpoint_and_ends_by_itself() {
 
 #[tokio::test]
 async fn a_name_that_does_not_exist_is_the_endpoints_fault() {
+    let Some(world) = World::new(false).await else { return };
     let database = items().await;
-    let site = Site::new(
-        &database,
-        &["public.items"],
-        &endpoint("gone", "http://walhook.invalid/", STRICT),
-    );
+    let config = endpoint("never", "http://walhook.invalid/", STRICT)
+        + &endpoint("gone", "http://gone.example/", STRICT);
+    let site = Site::new(&database, &["public.items"], &config).within(&world.words());
     let daemon = site.up().await;
     database.execute("insert into items values (1, 'x')").await;
-    database
-        .becomes_true(
-            "select state = 'disabled' and consecutive_failures = 1 from walhook.endpoint",
-        )
-        .await;
-    database
-        .becomes_true("select count(*) = 1 from walhook.webhook_log where status = 'failed'")
-        .await;
+    for name in ["never", "gone"] {
+        let charged = format!(
+            "select state = 'disabled' and consecutive_failures = 1 from walhook.endpoint \
+             where name = '{name}'"
+        );
+        database.becomes_true(&charged).await;
+        let failed = format!(
+            "select count(*) = 1 from walhook.webhook_log \
+             where endpoint_name = '{name}' and status = 'failed'"
+        );
+        database.becomes_true(&failed).await;
+        let sql = "select error_class || ' ' || error_message from walhook.webhook_attempt \
+                   where endpoint_name = $1";
+        let said: String = database.query_one(sql, &[&name]).await;
+        assert!(said.starts_with("dns could not resolve "), "{said}");
+        assert!(said.contains(": the name does not exist ("), "{said}");
+    }
     daemon.stop().await;
 }

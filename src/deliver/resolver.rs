@@ -229,4 +229,28 @@ mod tests {
         assert_eq!(asked.load(Ordering::SeqCst), 1);
         assert!(resolver.lock().under_way.is_empty());
     }
+
+    #[tokio::test]
+    async fn while_the_resolver_is_out_or_silent_old_addresses_serve() {
+        let address: Vec<IpAddr> = vec!["192.0.2.1".parse().unwrap()];
+        for is_silent in [false, true] {
+            let (known, asked) = (address.clone(), AtomicUsize::new(0));
+            let resolver = Resolver::from_fn(move |_| {
+                match (asked.fetch_add(1, Ordering::SeqCst), is_silent) {
+                    (0, _) => std::future::ready(Ok(known.clone())).boxed(),
+                    (_, true) => std::future::pending().boxed(),
+                    (_, false) => {
+                        let out = LookupError::ResolverOut("SERVFAIL".to_owned());
+                        std::future::ready(Err(out)).boxed()
+                    }
+                }
+            });
+            for _ in 0..3 {
+                let began = Instant::now();
+                assert_eq!(resolver.resolve("a.example").await.as_ref(), Ok(&address));
+                assert!(began.elapsed() < PATIENCE + Duration::from_secs(3));
+                resolver.doubt("a.example");
+            }
+        }
+    }
 }
