@@ -6,6 +6,7 @@
 
 pub mod daemon;
 pub mod hooks;
+pub mod inbound;
 pub mod pg;
 pub mod receiver;
 pub mod snippets;
