@@ -21,8 +21,18 @@ use walhook::store::schema::{Installation, MIGRATIONS};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn stored(duplicates: usize) -> Option<Written> {
-    Some(Written::Stored { duplicates, processed_at: None })
+/// Stored; of its events these were there already.
+fn stored<const EVENTS: usize>(duplicates: [bool; EVENTS]) -> Option<Written> {
+    Some(Written::Stored { duplicates: duplicates.to_vec(), processed_at: None })
+}
+
+/// A request of one new event, and of one that was there already.
+fn new() -> Option<Written> {
+    stored([false])
+}
+
+fn duplicate() -> Option<Written> {
+    stored([true])
 }
 
 async fn number(database: &Database, sql: &str) -> i64 {
@@ -37,7 +47,7 @@ async fn an_event_is_stored_whole_and_a_repeat_is_a_duplicate() {
     first.raw = Bytes::from_static(raw);
     let again = request("stripe", vec![first]);
     let Stored { written, is_due, repeats } = database.store(std::slice::from_ref(&again)).await;
-    assert_eq!((written, is_due, repeats.len()), (vec![stored(0)], false, 0));
+    assert_eq!((written, is_due, repeats.len()), (vec![new()], false, 0));
     let row = database.query("select * from walhook.inbound_event", &[]).await.remove(0);
     assert_eq!(row.get::<_, &str>("source"), "stripe");
     assert_eq!(row.get::<_, &str>("event_id"), "evt_1");
@@ -48,7 +58,7 @@ async fn an_event_is_stored_whole_and_a_repeat_is_a_duplicate() {
     assert_eq!(row.get::<_, serde_json::Value>("headers")["content-type"], "application/json");
     assert_eq!((row.get::<_, i32>("attempts"), row.get::<_, i64>("times_seen")), (0, 1));
     let Stored { written, mut repeats, .. } = database.store(&[again]).await;
-    assert_eq!(written, [stored(1)]);
+    assert_eq!(written, [duplicate()]);
     session(&database).await.count_repeats(&mut repeats).await.unwrap();
     assert!(repeats.is_empty());
     assert_eq!(number(&database, "select times_seen from walhook.inbound_event").await, 2);
@@ -62,7 +72,7 @@ async fn repeats_within_a_request_and_within_a_batch_are_duplicates() {
     let others = request("s", vec![event("c", "t", "4"), event("a", "t", "5")]);
     let elsewhere = post("other", "a", "t");
     let Stored { written, repeats, .. } = database.store(&[twice, others, elsewhere]).await;
-    assert_eq!(written, [stored(1), stored(1), stored(0)]);
+    assert_eq!(written, [stored([false, false, true]), stored([false, true]), new()]);
     let repeats: BTreeSet<_> =
         repeats.iter().map(|((_, id), times)| (id.clone(), *times)).collect();
     assert_eq!(repeats, BTreeSet::from([("a".to_owned(), 1), ("b".to_owned(), 1)]));
@@ -84,15 +94,15 @@ async fn a_duplicate_of_a_processed_event_says_when_that_was() {
     let both = request("s", vec![event("a", "t", "{}"), event("b", "t", "{}")]);
     let written = database.store(&[post("s", "a", "t"), post("s", "b", "t"), both]).await.written;
     let processed_at = Some("2026-01-16T12:30:00.25Z".to_owned());
-    let processed = Some(Written::Stored { duplicates: 1, processed_at });
-    assert_eq!(written, [processed, stored(1), stored(2)]);
+    let processed = Some(Written::Stored { duplicates: vec![true], processed_at });
+    assert_eq!(written, [processed, duplicate(), stored([true, true])]);
 }
 
 #[tokio::test]
 async fn nothing_to_store_is_stored() {
     let database = installed(Pg::shared()).await;
     let nothing = InboundRequest { replay: Some("x".to_owned()), ..request("s", vec![]) };
-    assert_eq!(database.store(&[nothing]).await.written, [stored(0)]);
+    assert_eq!(database.store(&[nothing]).await.written, [stored([])]);
     assert!(database.store(&[]).await.written.is_empty());
 }
 
@@ -176,13 +186,13 @@ async fn a_token_may_come_again_with_its_event_only() {
     let replayed = Some(Written::Replayed);
     let written =
         database.store(&[with("a", "t1"), with("b", "t1"), with("c", "t2")]).await.written;
-    assert_eq!(written, [stored(0), replayed.clone(), stored(0)], "within one batch");
+    assert_eq!(written, [new(), replayed.clone(), new()], "within one batch");
     let written =
         database.store(&[with("a", "t1"), with("d", "t2"), post("mailgun", "e", "x")]).await;
-    assert_eq!(written.written, [stored(1), replayed, stored(0)]);
+    assert_eq!(written.written, [duplicate(), replayed, new()]);
     assert_eq!(database.inbound().await, ["a ignored 0", "c ignored 0", "e ignored 0"]);
     let elsewhere = InboundRequest { source: "other".into(), ..with("z", "t1") };
-    assert_eq!(database.store(&[elsewhere]).await.written, [stored(0)], "another source's token");
+    assert_eq!(database.store(&[elsewhere]).await.written, [new()], "another source's token");
 }
 
 /// Texts that JSON allows and jsonb does not.
@@ -211,7 +221,7 @@ async fn what_jsonb_cannot_hold_is_stored_without_payload_and_spoils_nothing_els
     }
     let written = database.store(&requests).await.written;
     for pair in written.chunks(2) {
-        assert_eq!(pair, [stored(0), stored(1)]);
+        assert_eq!(pair, [new(), stored([false, false, true])]);
     }
     let total = number(&database, "select count(*) from walhook.inbound_event").await;
     assert_eq!(total, 3 * refusals().len() as i64);
@@ -221,7 +231,7 @@ async fn what_jsonb_cannot_hold_is_stored_without_payload_and_spoils_nothing_els
         assert!(row.get::<_, bool>(0) || name == "long key", "{name}");
         assert_eq!(row.get::<_, &[u8]>(1), payload.as_bytes());
     }
-    assert_eq!(database.store(&requests).await.written[1], stored(3), "and is known again");
+    assert_eq!(database.store(&requests).await.written[1], stored([true; 3]), "and is known again");
 }
 
 #[tokio::test]
@@ -246,13 +256,13 @@ async fn an_id_or_type_that_no_text_can_hold_is_replaced_by_the_digest_of_the_by
         request("s", vec![long]),
     ];
     let Stored { written, .. } = database.store(&requests).await;
-    assert_eq!(written, vec![stored(0); 4]);
+    assert_eq!(written, [new(), new(), stored([false, false]), new()]);
     let sql = "select count(*) from walhook.inbound_event \
                where event_id = 'sha256:' || encode(sha256(raw), 'hex') and payload is null";
     assert!(number(&database, sql).await >= 2);
     assert_eq!(number(&database, "select count(*) from walhook.inbound_event").await, 5);
     let written = database.store(&requests).await.written;
-    assert_eq!(written, [stored(1), stored(1), stored(2), stored(1)]);
+    assert_eq!(written, [duplicate(), duplicate(), stored([true, true]), duplicate()]);
 }
 
 #[tokio::test]
@@ -262,7 +272,7 @@ async fn what_the_table_refuses_in_every_form_is_refused_alone() {
         .execute("alter table walhook.inbound_event add constraint mine check (source <> 'bad')")
         .await;
     let requests = [post("s", "a", "t"), post("bad", "b", "t"), post("s", "c", "t")];
-    assert_eq!(database.store(&requests).await.written, [stored(0), None, stored(0)]);
+    assert_eq!(database.store(&requests).await.written, [new(), None, new()]);
     assert_eq!(database.inbound().await, ["a ignored 0", "c ignored 0"]);
 }
 
@@ -305,7 +315,7 @@ async fn a_duplicate_does_not_wait_for_a_handler_that_changes_the_row() {
     let stored_again = session.store_inbound(&requests);
     let Stored { written, mut repeats, .. } =
         tokio::time::timeout(PATIENCE, stored_again).await.unwrap().unwrap();
-    assert_eq!(written, [stored(1), stored(0)]);
+    assert_eq!(written, [duplicate(), new()]);
     session.count_repeats(&mut repeats).await.unwrap();
     assert_eq!(repeats.len(), 1, "it is counted later");
     handler.client.batch_execute("commit").await.unwrap();
@@ -329,8 +339,8 @@ async fn two_writers_store_the_same_events_once_and_never_wait_in_a_circle() {
         let backwards = [request("s", events(&mut ids.iter().rev()))];
         let (a, b) = tokio::join!(one.store_inbound(&forwards), other.store_inbound(&backwards));
         for stored in [a.unwrap(), b.unwrap()] {
-            let Some(Written::Stored { duplicates, .. }) = stored.written[0] else { panic!() };
-            new += ids.len() - duplicates;
+            let Some(Written::Stored { duplicates, .. }) = &stored.written[0] else { panic!() };
+            new += duplicates.iter().filter(|duplicate| !**duplicate).count();
         }
     }
     assert_eq!(new, 50 * 20);
@@ -391,7 +401,7 @@ async fn an_installation_of_version_1_is_upgraded_beside_users_of_its_tables() {
     applied.apply(&steps, &mut |line| lines.push(line)).await.unwrap();
     let text = format!("{lines:?}");
     assert!(text.contains("brought to version 2") && !text.contains("version 1\""), "{text}");
-    assert_eq!(database.store(&[post("s", "a", "t")]).await.written, [stored(0)]);
+    assert_eq!(database.store(&[post("s", "a", "t")]).await.written, [new()]);
 }
 
 #[tokio::test]
@@ -509,7 +519,7 @@ async fn old_events_lose_their_content_and_keep_their_ids() {
                where payload is null and raw is null order by event_id";
     let forgotten: Vec<String> = database.query(sql, &[]).await.iter().map(|r| r.get(0)).collect();
     assert_eq!(forgotten, ["failed", "old"], "what is still to be handled keeps it");
-    assert_eq!(database.store(&requests).await.written, vec![stored(1); 5], "the guard stays");
+    assert_eq!(database.store(&requests).await.written, vec![duplicate(); 5], "the guard stays");
 }
 
 #[tokio::test]
@@ -569,7 +579,7 @@ async fn posts_of_one_event_at_once_are_one_row_seen_as_often() {
     let writing = writing(&database.url, QueueLimits::default());
     let posts = (0..200).map(|_| writing.post("evt_1"));
     let outcomes = futures_util::future::join_all(posts).await;
-    let new = outcomes.iter().filter(|o| **o == Ok(stored(0).unwrap())).count();
+    let new = outcomes.iter().filter(|o| **o == Ok(new().unwrap())).count();
     assert!(new == 1 && outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     database.becomes_true("select times_seen = 200 from walhook.inbound_event").await;
     writing.stop().await;

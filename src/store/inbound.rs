@@ -55,10 +55,10 @@ pub struct InboundEvent {
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// Stored; that many of its events were there already or twice in it.
+    /// Stored.
     Stored {
-        /// Not newly stored.
-        duplicates: usize,
+        /// For each of its events, whether it was there already, or before it in the request.
+        duplicates: Vec<bool>,
         /// When the one event of a request that was there already was processed, RFC 3339.
         processed_at: Option<String>,
     },

@@ -122,11 +122,11 @@ fn joined(former: Option<Part>, mut part: Part, events: usize) -> Part {
     for (key, times) in former.repeats {
         *part.repeats.entry(key).or_default() += times;
     }
-    let counted = former.written.iter().chain(&part.written).map(|written| match written {
-        Written::Stored { duplicates, .. } => *duplicates,
-        Written::Replayed => 0,
+    let each = former.written.iter().chain(&part.written).flat_map(|written| match written {
+        Written::Stored { duplicates, .. } => duplicates.as_slice(),
+        Written::Replayed => &[],
     });
-    let duplicates = counted.sum();
+    let duplicates = each.copied().collect();
     let processed_at = part.written.iter().find_map(|written| match written {
         Written::Stored { processed_at, .. } if events == 1 => processed_at.clone(),
         _ => None,

@@ -14,9 +14,10 @@ pub(super) struct Part {
     pub(super) repeats: Repeats,
 }
 
-/// An event by its request's place.
+/// An event by its request's place, and its own in there.
 struct Row<'a> {
     request: usize,
+    place: usize,
     source: &'a str,
     event: &'a InboundEvent,
 }
@@ -82,11 +83,12 @@ impl Session {
     pub(super) async fn store_part(&self, requests: &[InboundRequest]) -> Result<Part, StoreError> {
         let replayed = self.replayed(requests).await?;
         let mut rows = Vec::new();
-        for (place, request) in requests.iter().enumerate() {
-            if !replayed.contains(&place) {
+        for (number, request) in requests.iter().enumerate() {
+            if !replayed.contains(&number) {
                 let source = &*request.source;
-                let events = request.events.iter();
-                rows.extend(events.map(|event| Row { request: place, source, event }));
+                let events = request.events.iter().enumerate();
+                let row = |(place, event)| Row { request: number, place, source, event };
+                rows.extend(events.map(row));
             }
         }
         // The order in which rows are locked, so that two daemons never wait for each other; of
@@ -95,9 +97,14 @@ impl Session {
         let groups: Vec<&[Row<'_>]> = rows.chunk_by(|a, b| key(a) == key(b)).collect();
         let (found, is_due) = self.insert(requests, &groups).await?;
         let mut part = Part { written: Vec::new(), is_due, repeats: Repeats::new() };
-        part.written.extend((0..requests.len()).map(|place| match replayed.contains(&place) {
-            true => Written::Replayed,
-            false => Written::Stored { duplicates: 0, processed_at: None },
+        part.written.extend(requests.iter().enumerate().map(|(number, request)| {
+            match replayed.contains(&number) {
+                true => Written::Replayed,
+                false => Written::Stored {
+                    duplicates: vec![false; request.events.len()],
+                    processed_at: None,
+                },
+            }
         }));
         for (group, found) in groups.iter().zip(found) {
             tally(requests, group, found, &mut part);
@@ -252,7 +259,7 @@ fn tally(requests: &[InboundRequest], group: &[Row<'_>], found: Found, part: &mu
         let Written::Stored { duplicates, processed_at } = &mut part.written[row.request] else {
             continue;
         };
-        *duplicates += 1;
+        duplicates[row.place] = true;
         if let (1, Found::Known { processed_at: Some(at) }) =
             (requests[row.request].events.len(), found)
         {
