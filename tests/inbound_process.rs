@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use support::inbound::{Processor, event, installed, limits, post, request, source};
@@ -72,14 +73,15 @@ async fn a_handler_gets_the_event_as_stored_and_its_effects_come_with_the_status
     assert_eq!(database.inbound().await, ["a processed 1", "b processed 1"]);
     let is_timed = "select bool_and(processed_at >= received_at and claimed_by is null) from walhook.inbound_event";
     assert!(database.query_one::<bool>(is_timed, &[]).await);
-    let metrics = processor.metrics.render();
+    let metrics = Arc::clone(&processor.metrics);
+    processor.stop().await;
+    let metrics = metrics.render();
     for line in [
         "walhook_inbound_events_total{source=\"s\",event_type=\"t\",status=\"processed\"} 1",
         "walhook_inbound_events_total{source=\"s\",event_type=\"\",status=\"processed\"} 1",
     ] {
         assert!(metrics.contains(line), "{metrics}");
     }
-    processor.stop().await;
 }
 
 #[tokio::test]
@@ -109,8 +111,9 @@ async fn a_handler_that_raises_runs_as_often_as_the_schedule_says_and_leaves_not
     let sql = "select failed_at is not null and claimed_by is null from walhook.inbound_event";
     assert!(database.query_one::<bool>(sql, &[]).await);
     let wanted = "walhook_inbound_events_total{source=\"s\",event_type=\"t\",status=\"failed\"} 3";
-    assert!(processor.metrics.render().contains(wanted), "{}", processor.metrics.render());
+    let metrics = Arc::clone(&processor.metrics);
     processor.stop().await;
+    assert!(metrics.render().contains(wanted), "{}", metrics.render());
 }
 
 #[tokio::test]
@@ -492,7 +495,7 @@ async fn a_source_that_left_the_configuration_waits_for_it() {
         .becomes_true("select status = 'processed' from walhook.inbound_event where event_id = 'b'")
         .await;
     assert_eq!(database.inbound().await, ["a received 0", "b processed 1"]);
-    let both = [source("other", &[]), source("s", &[])].map(std::sync::Arc::new);
+    let both = [source("other", &[]), source("s", &[])].map(Arc::new);
     processor.sources.send_replace(both.into());
     settle(&database).await;
     assert_eq!(effects(&database).await, ["a"]);
