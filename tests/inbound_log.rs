@@ -1,6 +1,8 @@
 //! What the program's log says of inbound events, at the most talkative level. A test of its own
 //! process, since there is one log.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::inbound::{Processor, event, installed, limits, request, source};

@@ -1,23 +1,20 @@
 //! Inbound events into the table: each once, whatever PostgreSQL thinks of its data.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use support::inbound::{dsn, event, installed, post, request, session};
+use support::inbound::{event, installed, post, request, session};
 use support::pg::{Database, Pg};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use walhook::admin::init;
-use walhook::inbound::writer::{self, QueueLimits, Unavailable, Writer};
-use walhook::shutdown::{self, Trigger};
 use walhook::store::inbound::{
     InboundEvent, InboundRejection, InboundRequest, Repeats, Stored, Written,
 };
-use walhook::store::schema::{Installation, MIGRATIONS};
+use walhook::store::schema::Installation;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -140,43 +137,6 @@ async fn an_event_is_due_if_a_handler_or_a_mapping_takes_it_and_else_ignored() {
 }
 
 #[tokio::test]
-async fn a_glob_crosses_dots_and_takes_everything_else_literally() {
-    let database = installed(Pg::shared()).await;
-    database
-        .execute("create function h(walhook.inbound_event) returns void language sql as ''")
-        .await;
-    for (n, (pattern, event_type, takes)) in [
-        ("*", "a.b.c", true),
-        ("*", "", true),
-        ("a.*", "a.b.c", true),
-        ("a.*", "a.", true),
-        ("a.*", "a", false),
-        ("a.*", "A.b", false),
-        ("*.c", "a.b.c", true),
-        ("a.*.c", "a.b.b.c", true),
-        ("a.b", "a.b", true),
-        ("a.b", "axb", false),
-        ("a_b", "axb", false),
-        ("a_b", "a_b", true),
-        ("a%b", "axxb", false),
-        ("a%b", "a%b", true),
-        (r"a\b", r"a\b", true),
-        (r"a\*", r"a\x", true),
-        ("a?", "ab", false),
-        ("[ab]", "a", false),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let source = format!("s{n}");
-        let register = "select walhook.on_inbound($1, $2, 'h(walhook.inbound_event)')";
-        database.query(register, &[&source, &pattern]).await;
-        let is_due = database.store(&[post(&source, "x", event_type)]).await.is_due;
-        assert_eq!(is_due, takes, "{pattern} and {event_type}");
-    }
-}
-
-#[tokio::test]
 async fn a_token_may_come_again_with_its_event_only() {
     let database = installed(Pg::shared()).await;
     let with = |id: &str, token: &str| InboundRequest {
@@ -284,7 +244,8 @@ async fn a_database_of_another_encoding_stores_what_it_can() {
     outer.execute(&format!("create database {name} template template0 {create}")).await;
     let url = outer.url.replace(&outer.name, &name);
     let dsn = walhook::config::dsn::Dsn::parse(&url).unwrap();
-    let installation = Installation { slot: name, ..publication() };
+    let publication = "walhook".to_owned();
+    let installation = Installation { slot: name, publication, ..Installation::default() };
     init::install(&dsn, &installation, &mut |_| ()).await.unwrap();
     let session = walhook::store::Session::connect_to_queue(&dsn).await.unwrap();
     let requests = [
@@ -294,10 +255,6 @@ async fn a_database_of_another_encoding_stores_what_it_can() {
     ];
     let stored = session.store_inbound(&requests).await.unwrap();
     assert!(stored.written.iter().all(Option::is_some));
-}
-
-fn publication() -> Installation {
-    Installation { publication: "walhook".to_owned(), ..Installation::default() }
 }
 
 #[tokio::test]
@@ -377,128 +334,6 @@ async fn the_planner_finds_events_by_index_in_a_table_that_was_empty_when_it_pla
 }
 
 #[tokio::test]
-async fn an_installation_of_version_1_is_upgraded_beside_users_of_its_tables() {
-    let database = Pg::shared().database().await;
-    let first = MIGRATIONS[0].1;
-    database.execute("create table orders (id int primary key)").await;
-    database.execute(&format!("create schema walhook; {first}")).await;
-    database.execute("insert into walhook.migration values (1)").await;
-    // As strong as a lock of an application's transaction gets without ddl.
-    let user = database.connect().await;
-    user.client
-        .batch_execute(
-            "begin; lock table orders in share row exclusive mode; insert into orders values (1)",
-        )
-        .await
-        .unwrap();
-    let installation = Installation { slot: String::new(), ..publication() };
-    let mut lines = vec![];
-    let applied = walhook::store::Session::connect(&dsn(&database)).await.unwrap();
-    let observed = applied.observe(&installation).await.unwrap();
-    let steps = walhook::store::schema::plan(&observed, &installation);
-    let steps: Vec<_> =
-        steps.into_iter().take_while(|step| !step.subject.starts_with("slot")).collect();
-    applied.apply(&steps, &mut |line| lines.push(line)).await.unwrap();
-    let text = format!("{lines:?}");
-    assert!(text.contains("brought to version 2") && !text.contains("version 1\""), "{text}");
-    assert_eq!(database.store(&[post("s", "a", "t")]).await.written, [new()]);
-}
-
-#[tokio::test]
-async fn only_admins_register_and_retry_and_nobody_else_reads_or_writes() {
-    let database = installed(Pg::shared()).await;
-    database.store(&[post("s", "a", "t")]).await;
-    let name = &database.name;
-    database
-        .execute(&format!(
-            "create function h(walhook.inbound_event) returns void language sql as '';
-             create role {name}_nobody; create role {name}_viewer in role walhook_viewer;
-             create role {name}_admin in role walhook_admin"
-        ))
-        .await;
-    let on = "select walhook.on_inbound('s', '*', 'h(walhook.inbound_event)')";
-    let off = "select walhook.off_inbound('s', '*', 'h')";
-    let retry = "select walhook.retry_inbound(1)";
-    let run = "select walhook.run_inbound(1, 0)";
-    let statements = "select walhook.inbound_statements(e) from walhook.inbound_event as e";
-    let read = "select payload, raw from walhook.inbound_event";
-    let log = "select * from walhook.inbound_log";
-    let tokens = "select * from walhook.inbound_token";
-    let write = "update walhook.inbound_event set times_seen = 2";
-    let insert = "insert into walhook.inbound_handler values ('s', '*', 'h', 'x')";
-    for (role, may, may_not) in [
-        (
-            "nobody",
-            &[][..],
-            &[on, off, retry, run, statements, read, log, tokens, write, insert][..],
-        ),
-        ("viewer", &[read, log, tokens], &[on, off, retry, run, statements, write, insert]),
-        ("admin", &[on, retry, off, read, log], &[run, statements, write, insert]),
-    ] {
-        for (sql, wanted) in may.iter().map(|s| (s, true)).chain(may_not.iter().map(|s| (s, false)))
-        {
-            database.execute(&format!("set role {name}_{role}")).await;
-            let outcome = database.client().simple_query(sql).await;
-            database.execute("reset role").await;
-            assert_eq!(outcome.is_ok(), wanted, "{role}: {sql}: {outcome:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_function_that_is_no_handler_is_refused_with_a_hint() {
-    let database = installed(Pg::shared()).await;
-    database
-        .execute(
-            "create function no_argument() returns void language sql as '';
-             create function two(walhook.inbound_event, int) returns void language sql as '';
-             create function other(jsonb) returns void language sql as '';
-             create function returns_int(walhook.inbound_event) returns int language sql as 'select 1';
-             create function returns_set(walhook.inbound_event) returns setof void language sql as '';
-             create procedure proc(walhook.inbound_event) language sql as '';
-             create function good(walhook.inbound_event) returns void language sql as ''",
-        )
-        .await;
-    let hint_of = async |call: &str| {
-        let error = database.client().simple_query(call).await.unwrap_err();
-        let error = error.as_db_error().unwrap().clone();
-        (error.message().to_owned(), error.hint().unwrap_or_default().to_owned())
-    };
-    for signature in [
-        "no_argument()",
-        "two(walhook.inbound_event, int)",
-        "other(jsonb)",
-        "returns_int(walhook.inbound_event)",
-        "returns_set(walhook.inbound_event)",
-        "proc(walhook.inbound_event)",
-    ] {
-        let call = format!("select walhook.on_inbound('s', '*', '{signature}')");
-        let (message, hint) = hint_of(&call).await;
-        assert!(message.contains("cannot handle inbound events"), "{signature}: {message}");
-        assert!(hint.contains("walhook.inbound_event"), "{signature}: {hint}");
-    }
-    let good = "good(walhook.inbound_event)";
-    for arguments in [
-        format!("'S', '*', '{good}'"),
-        format!("null, '*', '{good}'"),
-        format!("'s', '', '{good}'"),
-        format!("'s', null, '{good}'"),
-        "'s', '*', null".to_owned(),
-    ] {
-        let (_, hint) = hint_of(&format!("select walhook.on_inbound({arguments})")).await;
-        assert!(!hint.is_empty(), "{arguments}");
-    }
-    for _ in 0..2 {
-        database.query(&format!("select walhook.on_inbound('s', '*', '{good}')"), &[]).await;
-    }
-    assert_eq!(number(&database, "select count(*) from walhook.inbound_handler").await, 1);
-    for (handler, wanted) in [("h", false), ("public.good", true), ("public.good", false)] {
-        let off = "select walhook.off_inbound('s', '*', $1)";
-        assert_eq!(database.query_one::<bool>(off, &[&handler]).await, wanted);
-    }
-}
-
-#[tokio::test]
 async fn old_events_lose_their_content_and_keep_their_ids() {
     let database = installed(Pg::shared()).await;
     let ids = ["old", "young", "due", "retried", "failed"];
@@ -544,192 +379,6 @@ async fn rejections_are_written_and_forgotten() {
     assert_eq!(number(&database, "select count(*) from walhook.inbound_rejection").await, 2);
     session.forget_rejections(Duration::ZERO).await.unwrap();
     assert_eq!(number(&database, "select count(*) from walhook.inbound_rejection").await, 0);
-}
-
-struct Writing {
-    writer: Writer,
-    wake: Arc<Notify>,
-    stop: Trigger,
-    task: JoinHandle<()>,
-}
-
-fn writing(url: &str, limits: QueueLimits) -> Writing {
-    let (writer, queue) = writer::channel(limits);
-    let (stop, until_stopped) = shutdown::channel();
-    let wake = Arc::<Notify>::default();
-    let dsn = walhook::config::dsn::Dsn::parse(url).unwrap();
-    let task = tokio::spawn(writer::run(queue, dsn, Arc::clone(&wake), until_stopped));
-    Writing { writer, wake, stop, task }
-}
-
-impl Writing {
-    async fn post(&self, id: &str) -> Result<Written, Unavailable> {
-        self.writer.store(post("s", id, "t"), Duration::from_secs(4)).await
-    }
-
-    async fn stop(self) {
-        self.stop.stop();
-        tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap();
-    }
-}
-
-#[tokio::test]
-async fn posts_of_one_event_at_once_are_one_row_seen_as_often() {
-    let database = installed(Pg::shared()).await;
-    let writing = writing(&database.url, QueueLimits::default());
-    let posts = (0..200).map(|_| writing.post("evt_1"));
-    let outcomes = futures_util::future::join_all(posts).await;
-    let new = outcomes.iter().filter(|o| **o == Ok(new().unwrap())).count();
-    assert!(new == 1 && outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-    database.becomes_true("select times_seen = 200 from walhook.inbound_event").await;
-    writing.stop().await;
-}
-
-#[tokio::test]
-async fn a_new_event_that_is_due_wakes_the_processor_and_a_duplicate_does_not() {
-    let database = installed(Pg::shared()).await;
-    let writing = writing(&database.url, QueueLimits::default());
-    let due = InboundEvent { mapped: true, ..event("due", "t", "{}") };
-    writing.writer.store(request("s", vec![due]), PATIENCE).await.unwrap();
-    tokio::time::timeout(PATIENCE, writing.wake.notified()).await.unwrap();
-    writing.stop().await;
-}
-
-#[tokio::test]
-async fn stopping_writes_what_has_queued() {
-    let database = installed(Pg::shared()).await;
-    let writing = writing(&database.url, QueueLimits::default());
-    let ids: Vec<String> = (0..300).map(|n| n.to_string()).collect();
-    let posts = futures_util::future::join_all(ids.iter().map(|id| writing.post(id)));
-    let (outcomes, ()) = tokio::join!(posts, async { writing.stop.stop() });
-    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-    let late = writing.post("late").await;
-    assert!(late.is_err(), "{late:?}");
-    writing.stop().await;
-    assert_eq!(number(&database, "select count(*) from walhook.inbound_event").await, 300);
-}
-
-#[tokio::test]
-async fn what_waits_is_bounded_by_requests_and_by_bytes() {
-    // Nobody empties these queues.
-    let (writer, _queue) = writer::channel(QueueLimits { requests: 2, bytes: 1 << 20 });
-    let soon = Duration::from_millis(1);
-    let outcomes = [
-        writer.store(post("s", "a", "t"), soon).await,
-        writer.store(post("s", "b", "t"), soon).await,
-    ];
-    assert_eq!(outcomes, [const { Err(Unavailable::Late) }; 2]);
-    assert_eq!(writer.store(post("s", "c", "t"), PATIENCE).await, Err(Unavailable::Full));
-    let (writer, _queue) = writer::channel(QueueLimits { requests: 9, bytes: 10_000 });
-    let large = || request("s", vec![event("x", "t", &"1".repeat(20_000))]);
-    assert_eq!(writer.store(large(), soon).await, Err(Unavailable::Late), "one alone has room");
-    assert_eq!(writer.store(large(), PATIENCE).await, Err(Unavailable::Full));
-}
-
-#[tokio::test]
-async fn a_terminated_session_is_replaced_before_anybody_is_turned_away() {
-    let database = installed(Pg::shared()).await;
-    let writing = writing(&database.url, QueueLimits::default());
-    for n in 0..20 {
-        let (id, other) = (format!("a{n}"), format!("b{n}"));
-        let terminate = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
-                         where datname = current_database() and pid <> pg_backend_pid()";
-        let (one, _, two) =
-            tokio::join!(writing.post(&id), database.query(terminate, &[]), writing.post(&other));
-        assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
-    }
-    assert_eq!(number(&database, "select count(*) from walhook.inbound_event").await, 40);
-    writing.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn while_the_database_is_away_callers_hear_so_in_time_and_it_recovers_by_itself() {
-    let pg = Pg::start();
-    let database = installed(&pg).await;
-    let writing = writing(&database.url, QueueLimits::default());
-    assert!(writing.post("before").await.is_ok());
-    tokio::task::block_in_place(|| pg.cluster().stop_immediate());
-    let began = std::time::Instant::now();
-    let waited = writing.post("during").await;
-    assert!(waited.is_err() && began.elapsed() < Duration::from_secs(5), "{waited:?}");
-    while writing.post("during").await != Err(Unavailable::Away) {}
-    let began = std::time::Instant::now();
-    assert_eq!(writing.post("during").await, Err(Unavailable::Away));
-    assert!(began.elapsed() < Duration::from_secs(1), "at once");
-    tokio::task::block_in_place(|| pg.cluster().restart().unwrap());
-    let recovered = async {
-        while writing.post("after").await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, recovered).await.unwrap();
-    let again = database.connect().await;
-    let count = again.client.query_one(
-        "select count(*) from walhook.inbound_event where event_id in ('before', 'after')",
-        &[],
-    );
-    assert_eq!(count.await.unwrap().get::<_, i64>(0), 2);
-    writing.stop().await;
-}
-
-#[tokio::test]
-async fn a_backend_that_is_stopped_is_given_up_and_another_one_takes_over() {
-    let pg = Pg::start();
-    let database = installed(&pg).await;
-    let writing = writing(&database.url, QueueLimits::default());
-    assert!(writing.post("before").await.is_ok());
-    let sql = "select pid from pg_stat_activity where datname = current_database() \
-               and pid <> pg_backend_pid() and query like '%store_inbound%'";
-    let backend: i32 = database.query_one(sql, &[]).await;
-    let signal = |signal: &str| {
-        let sent = std::process::Command::new("kill").args([signal, &backend.to_string()]).status();
-        assert!(sent.unwrap().success());
-    };
-    signal("-STOP");
-    let began = std::time::Instant::now();
-    assert_eq!(writing.post("during").await, Err(Unavailable::Late));
-    assert!(began.elapsed() < Duration::from_secs(5));
-    let recovered = async { while writing.post("after").await.is_err() {} };
-    tokio::time::timeout(PATIENCE, recovered).await.unwrap();
-    signal("-CONT");
-    assert_eq!(
-        number(
-            &database,
-            "select count(*) from walhook.inbound_event where event_id in ('before', 'after')"
-        )
-        .await,
-        2
-    );
-    writing.stop().await;
-}
-
-#[tokio::test]
-async fn without_a_schema_requests_are_refused_and_stored_once_it_is_there() {
-    let database = Pg::shared().database().await;
-    let writing = writing(&database.url, QueueLimits::default());
-    assert_eq!(writing.post("early").await, Err(Unavailable::Refused));
-    let installation = Installation { slot: database.name.clone(), ..publication() };
-    init::install(&dsn(&database), &installation, &mut |_| ()).await.unwrap();
-    assert!(writing.post("late").await.is_ok());
-    writing.stop().await;
-}
-
-#[tokio::test]
-async fn rejections_that_are_noted_reach_the_table() {
-    let database = installed(Pg::shared()).await;
-    let writing = writing(&database.url, QueueLimits::default());
-    for _ in 0..3 {
-        writing.writer.note(InboundRejection {
-            source: "s".into(),
-            reason: "replayed",
-            skew_seconds: None,
-            header_names: vec![],
-            body_bytes: 0,
-            body_sha256: String::new(),
-        });
-    }
-    database.becomes_true("select count(*) = 3 from walhook.inbound_rejection").await;
-    writing.stop().await;
 }
 
 #[tokio::test]

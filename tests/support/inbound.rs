@@ -182,3 +182,41 @@ impl Database {
         self.query(sql, &[]).await.iter().map(|row| row.get(0)).collect()
     }
 }
+
+/// A table for effects, and a handler of `body` (of a plpgsql block) for every event of `s`.
+pub async fn handled_by(pg: &Pg, body: &str) -> Database {
+    let database = installed(pg).await;
+    // Not unique: what happens twice shows.
+    database.execute("create table effect (event_id text, note text)").await;
+    handler(&database, "h", "*", body).await;
+    database
+}
+
+pub async fn handler(database: &Database, name: &str, pattern: &str, body: &str) {
+    database
+        .execute(&format!(
+            "create or replace function {name}(e walhook.inbound_event) returns void
+             language plpgsql as $$ begin {body}; end $$;
+             select walhook.on_inbound('s', '{pattern}', '{name}(walhook.inbound_event)')"
+        ))
+        .await;
+}
+
+pub const EFFECT: &str = "insert into effect values (e.event_id)";
+
+/// Waits while the test holds the advisory lock 1.
+pub const LATCH: &str = "perform pg_advisory_xact_lock_shared(1)";
+pub const WAITS: &str = "select exists (select from pg_locks where locktype = 'advisory' and objid = 1
+                     and not granted and database = (select oid from pg_database where datname = current_database()))";
+
+pub async fn effects(database: &Database) -> Vec<String> {
+    let sql = "select concat_ws(' ', event_id, note) from effect order by 1";
+    database.query(sql, &[]).await.iter().map(|row| row.get(0)).collect()
+}
+
+/// Waits until no event is to be handled any more.
+pub async fn settle(database: &Database) {
+    let sql = "select not exists (select from walhook.inbound_event where status = 'received'
+               or (status = 'failed' and next_retry_at is not null))";
+    database.becomes_true(sql).await;
+}
