@@ -6,9 +6,13 @@ set timezone = 'UTC';
 -- Limits and habits that a role or database has been given are meant for its applications.
 set default_transaction_read_only = off;
 set client_min_messages = warning;
-select set_config(name, '0', false)
-from   pg_settings
-where  name in ('statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_session_timeout');
+set statement_timeout = 0;
+set lock_timeout = 0;
+set idle_session_timeout = 0;
+-- PostgreSQL 17 and newer. Asked for by name: reading pg_settings would take ten times as long as
+-- everything else here, and sessions that run handlers come here again after each.
+select set_config('transaction_timeout', '0', false)
+where  current_setting('transaction_timeout', true) is not null;
 -- A daemon that froze in the middle of a batch must not keep another from taking the slot. The
 -- batch is kept and written again.
 set idle_in_transaction_session_timeout = '10s';

@@ -24,10 +24,14 @@ begin
         return;
     end if;
     return query
-    select 'columns.' || n.name,
+    select n.key,
            format('the table %s has no column %I', relation, n.name),
            'add it, or correct its name'::text
-    from   unnest(given) as n (name)
+    from   (
+               select 'columns.' || g.name, g.name from unnest(given) as g (name)
+               union all
+               select 'conflict', g.name from unnest($4) as g (name)
+           ) as n (key, name)
     where  not exists (select from pg_attribute as a
                        where  a.attrelid = to_regclass(relation)
                        and    a.attname = n.name and a.attnum > 0 and not a.attisdropped);

@@ -1,5 +1,5 @@
--- count_repeats: events that came $3 times more; returns the places (from 1) of those counted.
--- A row that somebody holds is left for later.
+-- count_repeats: events that came $3 times more; returns the places (from 1) of those to forget:
+-- counted, or gone. A row that somebody holds is left for later.
 with given as materialized (
     select *
     from   unnest($1::text[], $2::text[], $3::int8[]) with ordinality as g (source, event_id, times, n)
@@ -17,5 +17,11 @@ with given as materialized (
     from   free
     where  e.id = free.id
 )
-select n
-from   free
+select g.n
+from   given as g
+left   join free on free.n = g.n
+left   join walhook.inbound_event as e
+       on  e.source = g.source collate "C"
+       and e.event_id = g.event_id collate "C"
+where  free.id is not null
+or     e.id is null

@@ -31,6 +31,9 @@ create table walhook.inbound_event (
 ) with (
     -- Each event is updated twice soon after it came, the first time in place if there is room.
     fillfactor = 90,
+    -- Payload and bytes of a small body stay as they are: to compress them would take the writer
+    -- longer than everything else about a row.
+    toast_tuple_target = 4096,
     autovacuum_vacuum_scale_factor = 0.05
 );
 -- What is due, by source: events of a source that left the configuration wait out of the way.

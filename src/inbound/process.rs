@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::config::dsn::Dsn;
 use crate::config::inbound::{ErrorAlert, Source};
@@ -68,8 +68,6 @@ impl Default for Limits {
 
 /// The longest pause before PostgreSQL is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A shift of this length shows that PostgreSQL is well.
-const LONG_SHIFT: Duration = Duration::from_secs(10);
 
 /// Why the processor must begin anew.
 #[derive(Debug, thiserror::Error)]
@@ -101,9 +99,8 @@ pub async fn run_within(processing: Processing, limits: Limits, mut shutdown: Sh
     let mut processor = Processor::new(processing, limits);
     let mut backoff = reconnect_backoff();
     loop {
-        let began = Instant::now();
         let Err(error) = processor.shift(&mut shutdown).await else { return };
-        if began.elapsed() > LONG_SHIFT {
+        if processor.has_worked() {
             backoff = reconnect_backoff();
         }
         let delay = backoff.next().unwrap_or(LONGEST_PAUSE);

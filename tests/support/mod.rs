@@ -7,6 +7,7 @@
 pub mod daemon;
 pub mod hell;
 pub mod hooks;
+pub mod inbound;
 pub mod pg;
 pub mod poster;
 pub mod receiver;

@@ -34,6 +34,8 @@ pub(super) struct Processor {
     book: Book,
     give_up: Trigger,
     shift: u64,
+    /// Whether a run of this shift has ended by itself.
+    has_worked: bool,
     /// Whether a claim might find something.
     may_be_due: bool,
     looked_at: Instant,
@@ -57,14 +59,21 @@ impl Processor {
             book: Book::default(),
             give_up: shutdown::channel().0,
             shift: 0,
+            has_worked: false,
             may_be_due: true,
             looked_at: Instant::now(),
             forgot_at: None,
         }
     }
 
+    /// Whether the last shift came to something.
+    pub(super) fn has_worked(&self) -> bool {
+        self.has_worked
+    }
+
     /// Works until told to stop, or until the coordinating session fails.
     pub(super) async fn shift(&mut self, shutdown: &mut Shutdown) -> Result<(), ShiftError> {
+        self.has_worked = false;
         let connect =
             Session::connect_to_claim(&self.processing.dsn, Arc::clone(&self.processing.wake));
         let session = tokio::select! {
@@ -175,6 +184,7 @@ impl Processor {
             Outcome::Unstarted(None) => true,
             _ => false,
         };
+        self.has_worked |= matches!(outcome, Outcome::Ran(_) | Outcome::Raised(_));
         self.book.enter(job, outcome, &self.processing);
         if unstarted { Err(ShiftError::Silent) } else { Ok(()) }
     }
