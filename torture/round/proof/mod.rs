@@ -139,6 +139,28 @@ impl Proof {
         attempts.collect()
     }
 
+    /// What became of an event at an endpoint, in lines, with times from `zero` on.
+    fn tell_story(&self, endpoint: usize, event: usize, zero: i64) -> String {
+        let seconds = |at: i64| (at - zero) as f64 / 1e6;
+        let mut text = format!("\n    {}", describe(&self.events[event]));
+        let arrivals = self.arrivals[endpoint].iter().filter(|arrival| arrival.event == event);
+        for Arrival { at, attempt, body, answer, .. } in arrivals {
+            text += &format!(
+                "\n      {:+.3} s: attempt {attempt}, body {body:x}, got {answer:?}",
+                seconds(*at)
+            );
+        }
+        let id = &self.events[event].id;
+        let rows = self.logged.iter().filter(|row| row.endpoint == endpoint && row.event_id == *id);
+        for Logged { attempt, outcome, status, committed, position, .. } in rows {
+            text += &format!(
+                "\n      {:+.3} s: attempt {attempt} of {position:?} logged as {outcome} {status:?}",
+                seconds(*committed)
+            );
+        }
+        text
+    }
+
     /// Rows that end a delivery, by endpoint and delivery.
     fn ends(&self) -> HashMap<(usize, u128), &Logged> {
         let ends = self.logged.iter().filter(|row| row.is_final());
@@ -169,7 +191,7 @@ impl Logged {
 fn describe(event: &Event) -> String {
     let facts = &event.facts;
     format!(
-        "{} {} of {} {:?} (tag {})",
-        event.id, facts.operation, facts.place, facts.key, facts.tag
+        "{} {} of {} {:?}, formerly {:?} (tag {})",
+        event.id, facts.operation, facts.place, facts.key, facts.former_id, facts.tag
     )
 }

@@ -24,7 +24,7 @@ impl Proof {
                 }
             }
         }
-        for (endpoint, arrivals) in ENDPOINTS.iter().zip(&self.arrivals) {
+        for (index, (endpoint, arrivals)) in ENDPOINTS.iter().zip(&self.arrivals).enumerate() {
             let mut first: HashMap<usize, usize> = HashMap::new();
             for (place, arrival) in arrivals.iter().enumerate() {
                 first.entry(arrival.event).or_insert(place);
@@ -48,10 +48,14 @@ impl Proof {
                     verdict.violated("overtaken", |past| {
                         let at = arrivals[*two].at;
                         let gap = (arrivals[*one].at - at) as f64 / 1000.0;
+                        let both = [earlier, later].map(|event| self.tell_story(index, event, at));
                         let around = past.around(at).join("\n      ");
                         format!(
-                            "{}: {} came {gap} ms after its successor {}\n      {around}",
-                            endpoint.name, self.tell(earlier), self.tell(later)
+                            "{}: {} came {gap} ms after its successor {}{}\n      {around}",
+                            endpoint.name,
+                            self.tell(earlier),
+                            self.tell(later),
+                            both.concat()
                         )
                     });
                 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{Findings, Logged, Proof, Verdict, describe};
+use super::{Findings, Logged, Proof, Verdict};
 use crate::round::history::Past;
 use crate::round::inbox::{Answer, Arrival};
 use crate::round::plan::ENDPOINTS;
@@ -21,7 +21,7 @@ impl Proof {
                 let fault = self.fault(arrivals, end, verdict.past);
                 if let Some(fault) = fault {
                     verdict.violated("a repeat without excuse", |past| {
-                        self.tell_repeat(fault, (index, arrivals), end, past)
+                        self.tell_repeat(fault, (index, arrivals), past)
                     });
                 }
                 for pair in arrivals.windows(2).filter(|pair| pair[1].attempt <= pair[0].attempt) {
@@ -57,32 +57,12 @@ impl Proof {
         &self,
         fault: &str,
         (endpoint, arrivals): (usize, &[&Arrival]),
-        end: Option<&Logged>,
         past: &Past,
     ) -> String {
-        let mut text = format!(
-            "{}: {}: {fault}",
-            ENDPOINTS[endpoint].name,
-            describe(&self.events[arrivals[0].event])
-        );
-        let begun = arrivals[0].at;
-        for arrival in arrivals {
-            text += &format!(
-                "\n      {:+.3} s: attempt {}, body {:x}, got {:?}",
-                (arrival.at - begun) as f64 / 1e6,
-                arrival.attempt,
-                arrival.body,
-                arrival.answer
-            );
-        }
-        if let Some(end) = end {
-            let at = (end.committed - begun) as f64 / 1e6;
-            text += &format!("\n      {at:+.3} s: attempt {} logged as its end", end.attempt);
-        }
-        for line in past.around(arrivals[arrivals.len() - 1].at) {
-            text += &format!("\n        around the last: {line}");
-        }
-        text
+        let (first, last) = (arrivals[0], arrivals[arrivals.len() - 1]);
+        let story = self.tell_story(endpoint, first.event, first.at);
+        let around = past.around(last.at).join("\n        around the last: ");
+        format!("{}: {fault}{story}\n        around the last: {around}", ENDPOINTS[endpoint].name)
     }
 }
 
