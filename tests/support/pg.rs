@@ -42,7 +42,8 @@ impl Pg {
         all.extend_from_slice(settings);
         let settings = all.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let template = Some(template());
-        let options = ClusterOptions { settings, template, environment, ..ClusterOptions::default() };
+        let options =
+            ClusterOptions { settings, template, environment, ..ClusterOptions::default() };
         let cluster = Cluster::start(options).expect("a cluster starts");
         Self { cluster: Mutex::new(cluster) }
     }

@@ -53,7 +53,9 @@ impl Machine<'_> {
                 let lock = include_str!("sql/lock_log.sql");
                 self.say(&lock.replace("%SECONDS%", &time.as_secs_f64().to_string())).await;
             }
-            Blow::FreezeNetwork(_) | Blow::ResetNetwork(_) | Blow::ForgetNetwork
+            Blow::FreezeNetwork(_)
+            | Blow::ResetNetwork(_)
+            | Blow::ForgetNetwork
             | Blow::RefuseNetwork(_) => self.strike_network(blow).await,
             Blow::FillDisk(time) => {
                 self.disk.fill(&self.url, self.history).await;

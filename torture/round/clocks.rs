@@ -43,7 +43,8 @@ impl Clocks {
             // Replaced as a whole: a reader never sees half of it.
             let unfinished = self.file("unfinished");
             fs::write(&unfinished, format!("{offset:+}\n")).expect("it can be written");
-            fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o644)).expect("it is ours");
+            fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o644))
+                .expect("it is ours");
             fs::rename(&unfinished, self.file(name)).expect("it can be renamed");
         }
     }

@@ -85,8 +85,15 @@ pub async fn run(settings: &Settings) -> Report {
     let has_clocks = clocks.is_some();
     let crew = Crew::new(first, second, logs.clone());
     let (pg_ref, history_ref) = (&pg, &history);
-    let mut machine =
-        Machine { crew, pg: pg_ref, proxy: &proxy, disk, clocks, url: url.clone(), history: history_ref };
+    let mut machine = Machine {
+        crew,
+        pg: pg_ref,
+        proxy: &proxy,
+        disk,
+        clocks,
+        url: url.clone(),
+        history: history_ref,
+    };
     machine.crew.start(Who::First, &history);
     let (stop, stopped) = shutdown::channel();
     let load = (character.writers, character.rate);

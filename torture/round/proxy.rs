@@ -38,7 +38,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let own = listener.local_addr()?.port();
         let weather = watch::Sender::new(Weather::Fair);
-        let (forgotten, closed) = (Arc::new(watch::Sender::new(0)), Arc::new(watch::Sender::new(0)));
+        let (forgotten, closed) =
+            (Arc::new(watch::Sender::new(0)), Arc::new(watch::Sender::new(0)));
         let (count, made) = watch::channel(0);
         let hears = (weather.subscribe(), forgotten.subscribe(), closed.subscribe());
         let mut tasks = JoinSet::new();

@@ -51,8 +51,14 @@ impl fmt::Display for Report {
         writeln!(out, "{}", self.line())?;
         writeln!(out, "  {character:?}")?;
         let skipped = [
-            (!self.has_disk, "a small disk of its own (not mounted: a trigger says that it is full)"),
-            (character.has_clocks && !self.has_clocks, "clock steps (libfaketime is not installed)"),
+            (
+                !self.has_disk,
+                "a small disk of its own (not mounted: a trigger says that it is full)",
+            ),
+            (
+                character.has_clocks && !self.has_clocks,
+                "clock steps (libfaketime is not installed)",
+            ),
         ];
         for (_, what) in skipped.into_iter().filter(|(is_skipped, _)| *is_skipped) {
             writeln!(out, "  skipped: {what}")?;
@@ -64,7 +70,9 @@ impl fmt::Display for Report {
         writeln!(out, "  repeats: {}", list(&findings.repeats))?;
         writeln!(out, "  warnings of the daemons: {}", list(&past.warnings))?;
         match self.drained {
-            Some(time) => writeln!(out, "  all delivered {:.1} s after the last fault", time.as_secs_f64())?,
+            Some(time) => {
+                writeln!(out, "  all delivered {:.1} s after the last fault", time.as_secs_f64())?
+            }
             None => writeln!(out, "  not all was delivered")?,
         }
         for violation in &past.violations {
@@ -86,4 +94,3 @@ fn list(counts: &BTreeMap<String, u64>) -> String {
     let items: Vec<String> = counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
     items.join(", ")
 }
-

@@ -211,7 +211,9 @@ pub type Journal = HashMap<(String, i64), Committed>;
 /// Reads the journal.
 pub async fn journal(client: &Client) -> Result<Journal, tokio_postgres::Error> {
     let rows = client.query(include_str!("sql/journal.sql"), &[]).await?;
-    let pair = |row: &tokio_postgres::Row, at: usize| Some((row.get::<_, Option<i64>>(at)?, row.get(at + 1)));
+    let pair = |row: &tokio_postgres::Row, at: usize| {
+        Some((row.get::<_, Option<i64>>(at)?, row.get(at + 1)))
+    };
     let line = |row: &tokio_postgres::Row| {
         let committed = Committed {
             place: row.get(1),

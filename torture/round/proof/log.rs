@@ -44,7 +44,9 @@ impl Proof {
                         let around = past.around(arrival.at).join("\n      ");
                         format!(
                             "{}: attempt {} of {}\n      {around}",
-                            ENDPOINTS[index].name, arrival.attempt, describe(event)
+                            ENDPOINTS[index].name,
+                            arrival.attempt,
+                            describe(event)
                         )
                     });
                 }
@@ -52,7 +54,10 @@ impl Proof {
         }
         for row in unseen.values().filter(|row| row.status.is_some()) {
             verdict.violated("logged with a status, but never sent", |_| {
-                format!("{}: attempt {} of {}", ENDPOINTS[row.endpoint].name, row.attempt, row.event_id)
+                format!(
+                    "{}: attempt {} of {}",
+                    ENDPOINTS[row.endpoint].name, row.attempt, row.event_id
+                )
             });
         }
     }

@@ -113,7 +113,8 @@ impl Proof {
         let mut findings = Findings {
             deliveries: self.logged.iter().filter(|row| row.is_final()).count() as u64,
             requests: self.arrivals.iter().map(|arrivals| arrivals.len() as u64).sum(),
-            failed_attempts: self.logged.iter().filter(|row| row.outcome != "success").count() as u64,
+            failed_attempts: self.logged.iter().filter(|row| row.outcome != "success").count()
+                as u64,
             ..Findings::default()
         };
         for (operation, _) in self.journal.keys() {

@@ -43,7 +43,9 @@ impl Proof {
             };
             for (earlier, later) in pairs {
                 // What never came is said elsewhere.
-                let (Some(one), Some(two)) = (first.get(&earlier), first.get(&later)) else { continue };
+                let (Some(one), Some(two)) = (first.get(&earlier), first.get(&later)) else {
+                    continue;
+                };
                 if one > two {
                     verdict.violated("overtaken", |past| {
                         let at = arrivals[*two].at;

@@ -32,7 +32,12 @@ impl Proof {
         }
     }
 
-    fn fault(&self, arrivals: &[&Arrival], end: Option<&Logged>, past: &Past) -> Option<&'static str> {
+    fn fault(
+        &self,
+        arrivals: &[&Arrival],
+        end: Option<&Logged>,
+        past: &Past,
+    ) -> Option<&'static str> {
         let first = arrivals[0];
         if arrivals.iter().any(|other| other.event != first.event) {
             return Some("one delivery, two events");
