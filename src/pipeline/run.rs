@@ -11,7 +11,7 @@ use crate::deliver::lane::{self, ToLane};
 use crate::event::gate::Gate;
 use crate::replication::{ReplicationError, Stream, System};
 use crate::shutdown::Shutdown;
-use crate::store::{StoreError, chain, reconnect_backoff};
+use crate::store::{Lines, StoreError, chain, reconnect_backoff};
 
 /// How long the last batch of the log may take at a stop, beyond the grace for requests.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -25,6 +25,8 @@ pub struct Pipeline {
     /// Taken when the work begins.
     pub(super) stream: Option<Stream>,
     pub(super) epoch: Epoch,
+    /// All sessions of its parts.
+    pub(super) lines: Lines,
     pub(super) gate: Arc<Gate>,
     pub(super) lanes: JoinSet<()>,
     /// One task; a set, so that dropping it ends it.
@@ -79,6 +81,10 @@ impl Pipeline {
                 Err(ReadError::Replication(error)) if error.is_transient() => {
                     tracing::warn!(error = %chain(&error), "replication broke; reconnecting");
                     self.gate.set_slot_held(false);
+                    if matches!(error, ReplicationError::Timeout { .. }) {
+                        // What swallowed this connection has swallowed the others.
+                        self.lines.cut();
+                    }
                     // Closed before anything else: a server that shuts down waits for it.
                     drop(stream);
                     match self.reacquire(&mut shutdown).await? {

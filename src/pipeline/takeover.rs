@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{RwLock, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,10 +23,14 @@ use crate::ledger::{self, Ledger};
 use crate::lsn::Lsn;
 use crate::replication::{Session, Stream, System};
 use crate::route::{Router, RouterSettings};
-use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession};
+use crate::store::{self, Checkpoint, Lines, LoadedEndpoint, SharedSession};
 
 /// Requests that all lanes together may have under way, beyond one each.
 const MOST_CONNECTIONS: usize = 512;
+
+/// Taking the slot waits for a batch that the former holder has begun, and a frozen one's is ended
+/// by PostgreSQL after 10 s.
+const TAKING_LIMIT: Duration = Duration::from_secs(60);
 
 /// The smallest share of the memory budget: a lane must hold a few deliveries to keep its
 /// connections busy.
@@ -36,6 +41,24 @@ impl Setup {
     /// the epoch. Whoever held it before says what he `left`; if the server or the slot is not
     /// that any more, nothing is taken.
     pub(super) async fn acquire(
+        &self,
+        epoch: &RwLock<i64>,
+        left: Option<Left>,
+    ) -> Result<Taken, TakeoverError> {
+        self.in_time(self.acquire_at_leisure(epoch, left)).await
+    }
+
+    /// A network that swallows an answer must not end in a wait without end.
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, TakeoverError>>,
+    ) -> Result<T, TakeoverError> {
+        let target = self.dsn.redacted();
+        let late = |_| store::StoreError::Silent { target, doing: "taking the slot" };
+        tokio::time::timeout(TAKING_LIMIT, work).await.map_err(late)?
+    }
+
+    async fn acquire_at_leisure(
         &self,
         epoch: &RwLock<i64>,
         left: Option<Left>,
@@ -89,24 +112,51 @@ impl Pipeline {
     ///
     /// [`TakeoverError`]; nothing is changed but the owner's epoch.
     pub async fn take_over(setup: Setup) -> Result<Self, TakeoverError> {
-        let shared = Arc::new(SharedSession::new(setup.dsn.clone()));
-        let session = shared.get().await?;
-        let checkpoint = match session.latest_checkpoint(&setup.slot).await {
+        let lines = Lines::new(setup.dsn.clone());
+        let shared = Arc::new(SharedSession::new(lines.clone()));
+        let epoch = Epoch::default();
+        setup.in_time(setup.last_checkpoint(&shared)).await?;
+        let Taken { mut stream, system, slot, .. } = setup.acquire(&epoch, None).await?;
+        let begun = tokio::select! {
+            begun = setup.begin(&shared, (&system, slot)) => begun?,
+            // What there is to do first may take longer than the server waits for feedback.
+            error = stream.idle() => return Err(error.into()),
+        };
+        setup.assemble((stream, system), (epoch, lines, shared), begun)
+    }
+}
+
+/// What a pipeline begins with.
+struct Begun {
+    checkpoint: Checkpoint,
+    settled: HashSet<crate::event::DeliveryId>,
+    router: Router,
+    endpoints: Vec<(Arc<Client>, LoadedEndpoint)>,
+}
+
+impl Setup {
+    async fn last_checkpoint(&self, shared: &SharedSession) -> Result<Checkpoint, TakeoverError> {
+        let checkpoint = match shared.get().await?.latest_checkpoint(&self.slot).await {
             Err(error) if error.is_missing_schema() => None,
             checkpoint => checkpoint?,
         };
-        checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: setup.slot.clone() })?;
-        let epoch = Epoch::default();
-        let Taken { stream, system, slot, .. } = setup.acquire(&epoch, None).await?;
+        checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: self.slot.clone() })
+    }
+
+    /// Finds out where the former holder stopped, and what is where since then.
+    async fn begin(
+        &self,
+        shared: &SharedSession,
+        (system, slot): (&System, Option<Lsn>),
+    ) -> Result<Begun, TakeoverError> {
         // Asked again: the former holder may have gone on until the slot was ours.
-        let checkpoint = session.latest_checkpoint(&setup.slot).await?;
-        let checkpoint =
-            checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: setup.slot.clone() })?;
+        let checkpoint = self.last_checkpoint(shared).await?;
+        let session = shared.get().await?;
         if checkpoint.system_identifier != system.system_identifier {
             let (then, now) = (checkpoint.system_identifier, system.system_identifier);
             return Err(TakeoverError::OtherCluster { then, now });
         }
-        let checkpoint = gap::examine(&session, &setup, checkpoint, (&system, slot)).await?;
+        let checkpoint = gap::examine(&session, self, checkpoint, (system, slot)).await?;
         session.release_in_flight().await?;
         // Its default partition takes rows too, so the log can do without until somebody's lock
         // is gone.
@@ -114,30 +164,17 @@ impl Pipeline {
             tracing::warn!(error = %store::chain(&error), "partitions of the log are not made yet");
         }
         let settled = session.settled_beyond(&checkpoint).await?.into_iter().collect();
-        let models = models::bind(&session, &setup).await?;
+        let models = models::bind(&session, self).await?;
         let tables = models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
         let models = models.into_iter().map(|(_, model)| model).collect();
         let system_identifier = system.system_identifier;
-        let routing = RouterSettings { system_identifier, ..setup.routing.clone() };
-        let mut router = Router::new(routing, models, setup.endpoints.clone())?;
-        models::release_mended(&session, &setup, (&mut router, tables)).await?;
-        let loaded = setup.load_endpoints(&session).await?;
-        setup.assemble(Begun { stream, system, epoch, checkpoint, settled, router, shared }, loaded)
+        let routing = RouterSettings { system_identifier, ..self.routing.clone() };
+        let mut router = Router::new(routing, models, self.endpoints.clone())?;
+        models::release_mended(&session, self, (&mut router, tables)).await?;
+        let endpoints = self.load_endpoints(&session).await?;
+        Ok(Begun { checkpoint, settled, router, endpoints })
     }
-}
 
-/// What a pipeline begins with.
-struct Begun {
-    stream: Stream,
-    system: System,
-    epoch: Epoch,
-    checkpoint: Checkpoint,
-    settled: HashSet<crate::event::DeliveryId>,
-    router: Router,
-    shared: Arc<SharedSession>,
-}
-
-impl Setup {
     async fn load_endpoints(
         &self,
         session: &store::Session,
@@ -160,10 +197,11 @@ impl Setup {
 
     fn assemble(
         self,
+        (stream, system): (Stream, System),
+        (epoch, lines, shared): (Epoch, Lines, Arc<SharedSession>),
         begun: Begun,
-        loaded: Vec<(Arc<Client>, LoadedEndpoint)>,
     ) -> Result<Pipeline, TakeoverError> {
-        let Begun { stream, system, epoch, checkpoint, settled, router, shared } = begun;
+        let Begun { checkpoint, settled, router, endpoints: loaded } = begun;
         let gate = Arc::new(Gate::default());
         gate.set_slot_held(true);
         // Taking the slot has written to the database.
@@ -189,12 +227,12 @@ impl Setup {
             handles.push(LaneHandle::new(Arc::clone(endpoint), sender, share));
         }
         // A session of its own: keeping house may take long, and lanes read the queue meanwhile.
-        let watching = Arc::new(SharedSession::new(self.dsn.clone()));
+        let watching = Arc::new(SharedSession::new(lines.clone()));
         let watcher = Watcher::new(&self, watching, &handles);
         let signals =
             ledger::Signals { confirmed: confirmed_sender, writable: self.status.writable.clone() };
         let settings = ledger::Settings {
-            dsn: self.dsn.clone(),
+            lines: lines.clone(),
             slot: self.slot.clone(),
             keep: self.keep,
             wal_end: system.wal_position,
@@ -229,6 +267,7 @@ impl Setup {
             reader,
             stream: Some(stream),
             epoch,
+            lines,
             gate,
             lanes,
             ledger: ledger_task,

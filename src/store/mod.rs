@@ -8,6 +8,7 @@ mod house;
 pub mod inbound;
 mod inspect;
 mod ledger;
+mod lines;
 mod owner;
 mod queue;
 mod report;
@@ -19,6 +20,7 @@ mod sql;
 pub use endpoints::{EndpointState, Health, LoadedEndpoint};
 pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};
 pub use ledger::{Batch, ParkedJob, Rescheduled, Wait};
+pub use lines::Lines;
 pub use owner::{Checkpoint, SlotState};
 pub use queue::{BlockedRun, Bound, QueuedDelivery};
 pub use report::{EndpointReport, LoggedAttempt, OpenAlert, SlotReport, TailCursor};
@@ -40,6 +42,14 @@ pub enum StoreError {
         /// The driver's error.
         #[source]
         source: tokio_postgres::Error,
+    },
+    /// A server took the connection and says nothing.
+    #[error("PostgreSQL at {target} did not answer in time while {doing}")]
+    Silent {
+        /// Host and database, without the password.
+        target: String,
+        /// What the answer was for.
+        doing: &'static str,
     },
     /// The TLS settings of the URL cannot be used.
     #[error("cannot prepare TLS for PostgreSQL")]
@@ -71,7 +81,7 @@ impl StoreError {
     /// The session is gone; a new one may do.
     pub fn is_disconnected(&self) -> bool {
         match self {
-            Self::Connect { .. } => true,
+            Self::Connect { .. } | Self::Silent { .. } => true,
             Self::Statement { source, .. } => {
                 source.is_closed()
                     || source.code().is_none()

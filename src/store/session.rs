@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -33,8 +33,43 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Connect`] when no server answers or lets us in.
+    /// [`StoreError::Connect`] when no server answers or lets us in, [`StoreError::Silent`] when
+    /// one takes the connection and says nothing.
     pub async fn connect(dsn: &Dsn) -> Result<Self, StoreError> {
+        Self::connect_in_time(dsn, None, SETTINGS).await
+    }
+
+    /// Connects for work on the queue, whose plans must not depend on how long it was once. The
+    /// session ends when it is cut.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::connect`].
+    pub(super) async fn connect_to_queue(
+        dsn: &Dsn,
+        cut: Option<watch::Receiver<()>>,
+    ) -> Result<Self, StoreError> {
+        Self::connect_in_time(dsn, cut, &format!("{SETTINGS}{QUEUE_SETTINGS}")).await
+    }
+
+    /// The driver's own limit ends with the TCP connection.
+    async fn connect_in_time(
+        dsn: &Dsn,
+        cut: Option<watch::Receiver<()>>,
+        settings: &str,
+    ) -> Result<Self, StoreError> {
+        // As long again as the addresses may take, for logging in.
+        let limit = dsn.connect_timeout.saturating_mul(1 + dsn.hosts.len() as u32);
+        let connected = Self::connect_and_set(dsn, cut, settings);
+        let late = |_| StoreError::Silent { target: dsn.redacted(), doing: "connecting" };
+        tokio::time::timeout(limit, connected).await.map_err(late)?
+    }
+
+    async fn connect_and_set(
+        dsn: &Dsn,
+        cut: Option<watch::Receiver<()>>,
+        settings: &str,
+    ) -> Result<Self, StoreError> {
         let refused = |source| StoreError::Connect { target: dsn.redacted(), source };
         let config = dsn.to_tokio_postgres();
         let tls = dsn.tls().map_err(StoreError::Tls)?;
@@ -43,29 +78,18 @@ impl Session {
             Some(tls) => {
                 let tls = MakeRustlsConnect::new(tls);
                 let (client, connection) = config.connect(tls).await.map_err(refused)?;
-                drive(connection, ended);
+                drive(connection, ended, cut);
                 client
             }
             None => {
                 let no_tls = tokio_postgres::NoTls;
                 let (client, connection) = config.connect(no_tls).await.map_err(refused)?;
-                drive(connection, ended);
+                drive(connection, ended, cut);
                 client
             }
         };
-        client.batch_execute(SETTINGS).await.map_err(refused)?;
+        client.batch_execute(settings).await.map_err(refused)?;
         Ok(Self { client, statements: Mutex::default(), _connection: connection })
-    }
-
-    /// Connects for work on the queue, whose plans must not depend on how long it was once.
-    ///
-    /// # Errors
-    ///
-    /// As [`Session::connect`].
-    pub async fn connect_to_queue(dsn: &Dsn) -> Result<Self, StoreError> {
-        let session = Self::connect(dsn).await?;
-        session.command("prepare a session for the queue", QUEUE_SETTINGS).await?;
-        Ok(session)
     }
 
     /// Whether the connection is gone.
@@ -140,17 +164,34 @@ impl Session {
     }
 }
 
-/// The connection lives in a task of its own until the client is dropped or the server leaves;
-/// `ended` is dropped with it.
-fn drive<S, T>(connection: tokio_postgres::Connection<S, T>, ended: oneshot::Sender<()>)
-where
+/// The connection lives in a task of its own until the client is dropped, the server leaves, or
+/// it is cut; `ended` is dropped with it.
+fn drive<S, T>(
+    connection: tokio_postgres::Connection<S, T>,
+    ended: oneshot::Sender<()>,
+    cut: Option<watch::Receiver<()>>,
+) where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     tokio::spawn(async move {
-        // Whoever waits for an answer learns of the error too; here it is for the log only.
-        if let Err(error) = connection.await {
-            tracing::debug!(error = %super::chain(&error), "a session with PostgreSQL ended");
+        let is_cut = async {
+            if let Some(mut cut) = cut
+                && cut.changed().await.is_ok()
+            {
+                return;
+            }
+            // Nobody can cut it.
+            std::future::pending().await
+        };
+        tokio::select! {
+            result = connection => {
+                // Whoever waits for an answer learns of the error too; here it is for the log only.
+                if let Err(error) = result {
+                    tracing::debug!(error = %super::chain(&error), "a session with PostgreSQL ended");
+                }
+            }
+            () = is_cut => tracing::debug!("a session with PostgreSQL is cut"),
         }
         drop(ended);
     });

@@ -20,6 +20,7 @@ pub struct Site {
     home: TempDir,
     head: String,
     variables: Vec<(String, String)>,
+    within: Vec<String>,
 }
 
 impl Site {
@@ -36,7 +37,7 @@ impl Site {
              [security]\nallow_http = true\nallow_cidrs = [\"127.0.0.0/8\"]\n\
              [ops]\nlisten = \"\"\n",
         );
-        let site = Self { home: TempDir::new().unwrap(), head, variables: Vec::new() };
+        let site = Self { home: TempDir::new().unwrap(), head, variables: Vec::new(), within: vec![] };
         site.configure(config);
         site
     }
@@ -44,6 +45,12 @@ impl Site {
     /// The same with an environment variable for every command.
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same run by another program, as in `ip netns exec name`, which must become it.
+    pub fn within(mut self, program: &[&str]) -> Self {
+        self.within = program.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -57,8 +64,10 @@ impl Site {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_walhook"));
-        command.args(arguments).arg("--config").arg(self.config());
+        let walhook = env!("CARGO_BIN_EXE_walhook").to_owned();
+        let mut words = self.within.iter().chain([&walhook]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).args(arguments).arg("--config").arg(self.config());
         command.args(["--log-format", "json"]);
         command.env("RUST_LOG", "info,walhook=debug").envs(self.variables.iter().cloned());
         command.current_dir(self.home.path());

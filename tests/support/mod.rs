@@ -8,5 +8,6 @@ pub mod daemon;
 pub mod hooks;
 pub mod pg;
 pub mod poster;
+pub mod proxy;
 pub mod receiver;
 pub mod snippets;

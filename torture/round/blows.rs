@@ -8,9 +8,9 @@ use super::disk::Disk;
 use super::history::History;
 use super::inbox::now;
 use super::plan::{Blow, Takeover};
-use super::proxy::Proxy;
 use super::shop::connect;
 use crate::support::pg::Pg;
+use crate::support::proxy::Proxy;
 
 /// How long a second daemon may take to be there.
 const PATIENCE: Duration = Duration::from_secs(20);

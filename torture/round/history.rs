@@ -107,7 +107,8 @@ impl History {
     pub fn count_warnings(&self, log: &str) {
         for line in log.lines().filter(|line| line.contains("\"level\":\"WARN\"")) {
             let line: Value = serde_json::from_str(line).unwrap_or_default();
-            let words = line["message"].as_str().unwrap_or("?").to_owned();
+            let words = line["message"].as_str().and_then(|text| text.lines().next());
+            let words = words.unwrap_or("?").to_owned();
             *self.past().warnings.entry(words).or_default() += 1;
         }
     }

@@ -11,7 +11,6 @@ mod history;
 mod inbox;
 mod plan;
 mod proof;
-pub mod proxy;
 mod report;
 mod shop;
 
@@ -23,6 +22,7 @@ use walhook::shutdown::{self, Shutdown};
 
 use crate::support::daemon::{Site, endpoint};
 use crate::support::pg::Pg;
+use crate::support::proxy::Proxy;
 use blows::Machine;
 use clocks::Clocks;
 use crew::{Crew, Who};
@@ -32,7 +32,6 @@ use history::History;
 use inbox::{Inbox, Mood};
 use plan::{Character, Deed, ENDPOINTS};
 use proof::Proof;
-use proxy::Proxy;
 pub use report::Report;
 use shop::{Shop, connect};
 
@@ -168,10 +167,7 @@ fn sites(
         config += &endpoint(name, &inbox.url(name), &rest);
     }
     let site = |url: &str| Site::at((url, "torture"), &shop::TABLES, &config);
-    let port = url.rsplit_once(':').and_then(|(_, rest)| rest.split_once('/'));
-    let (port, _) = port.expect("a URL has a port");
-    let through = url.replace(&format!(":{port}/"), &format!(":{}/", proxy.port()));
-    let mut first = site(&through);
+    let mut first = site(&proxy.through(url));
     for (name, value) in clocks.map(Clocks::for_daemon).unwrap_or_default() {
         first = first.with_variable(&name, &value);
     }

@@ -33,7 +33,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy to `port` of 127.0.0.1.
+    /// A proxy to `port` of 127.0.0.1, which may be anything that listens there.
     pub async fn open(port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let own = listener.local_addr()?.port();
@@ -47,9 +47,11 @@ impl Proxy {
         Ok(Self { port: own, weather, forgotten, closed, made, _listener: tasks })
     }
 
-    /// Where it listens.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// The URL of a server on 127.0.0.1 that leads through here.
+    pub fn through(&self, url: &str) -> String {
+        let (host, rest) = url.rsplit_once(':').expect("a URL has a port");
+        let (_, path) = rest.split_once('/').expect("and a path");
+        format!("{host}:{}/{path}", self.port)
     }
 
     /// Nothing passes from now on, and no connection ends.
@@ -107,12 +109,13 @@ async fn forward(client: TcpStream, port: u16, number: u64, hears: Hears) {
         }
         let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
-        let ((from_client, to_client), (from_server, to_server)) =
+        // Closed when this ends, not when a direction does.
+        let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
             (client.into_split(), server.into_split());
         let passes = (weather.clone(), forgotten.clone(), number);
         tokio::select! {
-            () = pass(from_client, to_server, passes.clone()) => {}
-            () = pass(from_server, to_client, passes) => {}
+            () = pass(&mut from_client, &mut to_server, passes.clone()) => {}
+            () = pass(&mut from_server, &mut to_client, passes) => {}
         }
         // Who is forgotten does not hear of the other's end either.
         if *forgotten.borrow() >= number {
@@ -129,7 +132,7 @@ async fn forward(client: TcpStream, port: u16, number: u64, hears: Hears) {
 type Passes = (watch::Receiver<Weather>, watch::Receiver<u64>, u64);
 
 /// One direction, until it ends.
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, passes: Passes) {
+async fn pass(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, passes: Passes) {
     let (mut weather, forgotten, number) = passes;
     let mut buffer = vec![0; 64 * 1024];
     loop {
