@@ -6,6 +6,8 @@
 
 pub mod daemon;
 pub mod hooks;
+pub mod mount;
+pub mod ops;
 pub mod pg;
 pub mod poster;
 pub mod proxy;

@@ -5,7 +5,7 @@ mod blows;
 mod clocks;
 mod crew;
 mod dice;
-pub mod disk;
+mod disk;
 mod facts;
 mod history;
 mod inbox;
