@@ -81,8 +81,11 @@ async fn a_cut_network_is_noticed_and_costs_nothing() {
     let mut hba = std::fs::OpenOptions::new().append(true).open(hba).unwrap();
     writeln!(hba, "host all all 10.213.0.0/16 trust").unwrap();
     database.execute("select pg_reload_conf()").await;
-    database.execute("create table items (id bigint generated always as identity primary key)").await;
-    let hooks = Hooks::start_on(&format!("{}:0", namespace.address(1)), |_| Reply::Status(200)).await;
+    database
+        .execute("create table items (id bigint generated always as identity primary key)")
+        .await;
+    let hooks =
+        Hooks::start_on(&format!("{}:0", namespace.address(1)), |_| Reply::Status(200)).await;
     let url = database.url.replace("127.0.0.1", &namespace.address(0));
     let url = url + "?connect_timeout=2&tcp_user_timeout=3000";
     let config = endpoint("crm", &hooks.url("/"), "");

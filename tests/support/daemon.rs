@@ -37,7 +37,8 @@ impl Site {
              [security]\nallow_http = true\nallow_cidrs = [\"127.0.0.0/8\"]\n\
              [ops]\nlisten = \"\"\n",
         );
-        let site = Self { home: TempDir::new().unwrap(), head, variables: Vec::new(), within: vec![] };
+        let site =
+            Self { home: TempDir::new().unwrap(), head, variables: Vec::new(), within: vec![] };
         site.configure(config);
         site
     }
@@ -45,6 +46,12 @@ impl Site {
     /// The same with an environment variable for every command.
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same with several of them.
+    pub fn with_variables(mut self, variables: Vec<(String, String)>) -> Self {
+        self.variables.extend(variables);
         self
     }
 

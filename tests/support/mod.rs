@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod clocks;
 pub mod daemon;
 pub mod hooks;
 pub mod mount;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::clocks::Clocks;
 use super::crew::{Crew, Who};
 use super::disk::Disk;
 use super::history::History;
 use super::inbox::now;
 use super::plan::{Blow, Takeover};
 use super::shop::connect;
+use crate::support::clocks::Clocks;
 use crate::support::pg::Pg;
 use crate::support::proxy::Proxy;
 

@@ -2,7 +2,6 @@
 //! faults drawn from a seed; then peace, and the proof that every promise was kept.
 
 mod blows;
-mod clocks;
 mod crew;
 mod dice;
 mod disk;
@@ -20,11 +19,11 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use walhook::shutdown::{self, Shutdown};
 
+use crate::support::clocks::Clocks;
 use crate::support::daemon::{Site, endpoint};
 use crate::support::pg::Pg;
 use crate::support::proxy::Proxy;
 use blows::Machine;
-use clocks::Clocks;
 use crew::{Crew, Who};
 use dice::Dice;
 use disk::Disk;
@@ -167,11 +166,8 @@ fn sites(
         config += &endpoint(name, &inbox.url(name), &rest);
     }
     let site = |url: &str| Site::at((url, "torture"), &shop::TABLES, &config);
-    let mut first = site(&proxy.through(url));
-    for (name, value) in clocks.map(Clocks::for_daemon).unwrap_or_default() {
-        first = first.with_variable(&name, &value);
-    }
-    (first, site(url))
+    let variables = clocks.map(Clocks::for_daemon).unwrap_or_default();
+    (site(&proxy.through(url)).with_variables(variables), site(url))
 }
 
 /// The three tracks on which things happen.
