@@ -108,7 +108,7 @@ async fn what_a_full_log_could_not_take_comes_again_after_kill_9_and_no_more() {
 #[tokio::test]
 async fn a_disk_that_is_really_full_costs_nothing_but_time() {
     let pg = Pg::start();
-    let Some(disk) = Mount::make("8m", &pg.cluster().data_dir()) else {
+    let Some(disk) = Mount::make("64m", &pg.cluster().data_dir()) else {
         println!("skipped: no file system can be mounted here");
         return;
     };

@@ -8,10 +8,12 @@ use tokio::sync::{RwLock, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::Reader;
+use super::gap::Found;
 use super::lanes::{LaneHandle, Lanes};
 use super::replay::Replay;
 use super::run::Pipeline;
 use super::setup::{Epoch, Left, NEVER_HELD, Setup, TakeoverError};
+use super::tables::Tables;
 use super::watcher::Watcher;
 use super::{gap, models};
 use crate::capture::Capture;
@@ -65,20 +67,38 @@ impl Setup {
     ) -> Result<Taken, TakeoverError> {
         let session = store::Session::connect(&self.dsn).await?;
         // Asked before streaming: feedback may move it.
-        let slot = session.slot_state(&self.slot).await?.and_then(|slot| slot.confirmed);
+        let mut slot = session.slot_state(&self.slot).await?.and_then(|slot| slot.confirmed);
         let mut replication = Session::connect(&self.dsn).await?;
         let system = replication.identify_system().await?;
         let started = replication.start(&self.slot, &self.publication, Lsn(0)).await;
-        let stream = match started {
-            Ok(stream) => stream,
-            Err(error) => {
-                gap::report_lost(&session, self, &error).await?;
-                if left.is_some() {
-                    // Whoever streams from it may have taken it.
-                    session.assert_owner(&self.slot, *epoch.read().await).await?;
-                }
-                return Err(error.into());
+        let (stream, former_end) = match started {
+            Ok(stream) => (stream, None),
+            Err(error) if left.is_some() => {
+                // Whoever streams from it may have taken it.
+                session.assert_owner(&self.slot, *epoch.read().await).await?;
+                let is_over = gap::is_end_of_slot(&error);
+                return Err(if is_over { TakeoverError::Moved } else { error.into() });
             }
+            Err(error) if gap::may_begin_anew(self, &error, &system) => {
+                tracing::warn!(error = %store::chain(&error), "the slot is begun anew");
+                match session.begin_slot_anew(&self.slot).await {
+                    Ok(()) => {}
+                    // The walsender that refused may hold it for a moment.
+                    Err(failed) if failed.is_transient() => return Err(failed.into()),
+                    Err(failed) => {
+                        gap::report_end_of_slot(&session, self, (error, &system)).await?;
+                        return Err(failed.into());
+                    }
+                }
+                slot = session.slot_state(&self.slot).await?.and_then(|slot| slot.confirmed);
+                let replication = Session::connect(&self.dsn).await?;
+                let stream = replication.start(&self.slot, &self.publication, Lsn(0)).await?;
+                (stream, Some(error.to_string()))
+            }
+            Err(error) if gap::is_end_of_slot(&error) => {
+                return Err(gap::report_end_of_slot(&session, self, (error, &system)).await?);
+            }
+            Err(error) => return Err(error.into()),
         };
         if left.is_some_and(|left| !left.is_still(&system, slot)) {
             return Err(TakeoverError::Moved);
@@ -91,7 +111,9 @@ impl Setup {
         if is_ours_still || *epoch == NEVER_HELD {
             *epoch = taken;
         }
-        Ok(Taken { stream, system, slot, is_ours_still })
+        let identity = (system.system_identifier, system.timeline);
+        self.status.held_on.send_replace(Some(identity));
+        Ok(Taken { stream, system, slot, former_end, is_ours_still })
     }
 }
 
@@ -101,6 +123,8 @@ pub(super) struct Taken {
     pub(super) system: System,
     /// Where the slot stood.
     pub(super) slot: Option<Lsn>,
+    /// What had become of the former slot, if this one was made in its place.
+    pub(super) former_end: Option<String>,
     /// Nobody else had the slot since this process had it.
     pub(super) is_ours_still: bool,
 }
@@ -116,9 +140,11 @@ impl Pipeline {
         let shared = Arc::new(SharedSession::new(lines.clone()));
         let epoch = Epoch::default();
         setup.in_time(setup.last_checkpoint(&shared)).await?;
-        let Taken { mut stream, system, slot, .. } = setup.acquire(&epoch, None).await?;
+        let taken = setup.acquire(&epoch, None).await?;
+        let Taken { mut stream, system, slot, former_end, .. } = taken;
+        let found = Found { system: &system, slot, former_end };
         let begun = tokio::select! {
-            begun = setup.begin(&shared, (&system, slot)) => begun?,
+            begun = setup.begin(&shared, &found) => begun?,
             // What there is to do first may take longer than the server waits for feedback.
             error = stream.idle() => return Err(error.into()),
         };
@@ -131,6 +157,7 @@ struct Begun {
     checkpoint: Checkpoint,
     settled: HashSet<crate::event::DeliveryId>,
     router: Router,
+    tables: Tables,
     endpoints: Vec<(Arc<Client>, LoadedEndpoint)>,
 }
 
@@ -147,16 +174,12 @@ impl Setup {
     async fn begin(
         &self,
         shared: &SharedSession,
-        (system, slot): (&System, Option<Lsn>),
+        found: &Found<'_>,
     ) -> Result<Begun, TakeoverError> {
         // Asked again: the former holder may have gone on until the slot was ours.
         let checkpoint = self.last_checkpoint(shared).await?;
         let session = shared.get().await?;
-        if checkpoint.system_identifier != system.system_identifier {
-            let (then, now) = (checkpoint.system_identifier, system.system_identifier);
-            return Err(TakeoverError::OtherCluster { then, now });
-        }
-        let checkpoint = gap::examine(&session, self, checkpoint, (system, slot)).await?;
+        let checkpoint = gap::examine(&session, self, checkpoint, found).await?;
         session.release_in_flight().await?;
         // Its default partition takes rows too, so the log can do without until somebody's lock
         // is gone.
@@ -165,14 +188,16 @@ impl Setup {
         }
         let settled = session.settled_beyond(&checkpoint).await?.into_iter().collect();
         let models = models::bind(&session, self).await?;
-        let tables = models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
+        let tables: Vec<_> =
+            models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
+        let watched = Tables::new(&self.publication, &models);
         let models = models.into_iter().map(|(_, model)| model).collect();
-        let system_identifier = system.system_identifier;
+        let system_identifier = found.system.system_identifier;
         let routing = RouterSettings { system_identifier, ..self.routing.clone() };
         let mut router = Router::new(routing, models, self.endpoints.clone())?;
         models::release_mended(&session, self, (&mut router, tables)).await?;
         let endpoints = self.load_endpoints(&session).await?;
-        Ok(Begun { checkpoint, settled, router, endpoints })
+        Ok(Begun { checkpoint, settled, router, tables: watched, endpoints })
     }
 
     async fn load_endpoints(
@@ -201,7 +226,7 @@ impl Setup {
         (epoch, lines, shared): (Epoch, Lines, Arc<SharedSession>),
         begun: Begun,
     ) -> Result<Pipeline, TakeoverError> {
-        let Begun { checkpoint, settled, router, endpoints: loaded } = begun;
+        let Begun { checkpoint, settled, router, tables, endpoints: loaded } = begun;
         let gate = Arc::new(Gate::default());
         gate.set_slot_held(true);
         // Taking the slot has written to the database.
@@ -228,7 +253,7 @@ impl Setup {
         }
         // A session of its own: keeping house may take long, and lanes read the queue meanwhile.
         let watching = Arc::new(SharedSession::new(lines.clone()));
-        let watcher = Watcher::new(&self, watching, &handles);
+        let watcher = Watcher::new(&self, watching, (&handles, tables));
         let signals =
             ledger::Signals { confirmed: confirmed_sender, writable: self.status.writable.clone() };
         let settings = ledger::Settings {

@@ -18,6 +18,7 @@ mod shared;
 mod sql;
 
 pub use endpoints::{EndpointState, Health, LoadedEndpoint};
+pub use house::TableState;
 pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};
 pub use ledger::{Batch, ParkedJob, Rescheduled, Wait};
 pub use lines::Lines;
@@ -95,13 +96,14 @@ impl StoreError {
     }
 
     /// Trying again may help without anybody doing anything to walhook: besides a lost session, a
-    /// full disk, a lock, a deadlock, a cancelled statement, a primary that is a standby just now.
+    /// full disk, a lock, a deadlock, a cancelled statement, a primary that is a standby just now, a
+    /// slot that somebody has not let go of yet.
     pub fn is_transient(&self) -> bool {
         self.is_disconnected()
             || self.code().is_some_and(|code| {
                 let code = code.code();
                 matches!(&code[..2], "40" | "53" | "58")
-                    || matches!(code, "25006" | "55P03" | "57014")
+                    || matches!(code, "25006" | "55006" | "55P03" | "57014")
             })
     }
 

@@ -182,7 +182,7 @@ fn drive<S, T>(
                 return;
             }
             // Nobody can cut it.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             result = connection => {

@@ -19,10 +19,13 @@ statements! {
     catalog_relations
     catalog_types
     copy_attempts
+    create_slot
+    drop_lost_slot
     drop_partitions
     due_page
     endpoint_state
     endpoint_states
+    gap_times
     good_columns
     init_lock
     insert_checkpoint
@@ -39,6 +42,7 @@ statements! {
     publication_state
     published_tables
     raise_alert
+    raise_alert_once
     relation_oid
     release_held
     release_in_flight
@@ -56,6 +60,7 @@ statements! {
     store_bodies
     stuck_keys
     table_columns
+    table_states
     tail_cursor
     tail_page
     take_slot

@@ -20,7 +20,8 @@ pub struct Site {
     home: TempDir,
     head: String,
     variables: Vec<(String, String)>,
-    within: Vec<String>,
+    /// A command that runs the one given to it, in a world of its own.
+    wrapper: Vec<String>,
 }
 
 impl Site {
@@ -37,8 +38,12 @@ impl Site {
              [security]\nallow_http = true\nallow_cidrs = [\"127.0.0.0/8\"]\n\
              [ops]\nlisten = \"\"\n",
         );
-        let site =
-            Self { home: TempDir::new().unwrap(), head, variables: Vec::new(), within: vec![] };
+        let site = Self {
+            home: TempDir::new().unwrap(),
+            head,
+            variables: Vec::new(),
+            wrapper: Vec::new(),
+        };
         site.configure(config);
         site
     }
@@ -55,9 +60,9 @@ impl Site {
         self
     }
 
-    /// The same run by another program, as in `ip netns exec name`, which must become it.
-    pub fn within(mut self, program: &[&str]) -> Self {
-        self.within = program.iter().map(|word| (*word).to_owned()).collect();
+    /// The same with every command run by `wrapper`, which must become it.
+    pub fn within(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -71,10 +76,14 @@ impl Site {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let walhook = env!("CARGO_BIN_EXE_walhook").to_owned();
-        let mut words = self.within.iter().chain([&walhook]);
-        let mut command = Command::new(words.next().unwrap());
-        command.args(words).args(arguments).arg("--config").arg(self.config());
+        let mut words = self.wrapper.iter().map(String::as_str);
+        let binary = env!("CARGO_BIN_EXE_walhook");
+        let mut command = Command::new(words.next().unwrap_or(binary));
+        command.args(words);
+        if !self.wrapper.is_empty() {
+            command.arg(binary);
+        }
+        command.args(arguments).arg("--config").arg(self.config());
         command.args(["--log-format", "json"]);
         command.env("RUST_LOG", "info,walhook=debug").envs(self.variables.iter().cloned());
         command.current_dir(self.home.path());

@@ -1,7 +1,6 @@
 //! A small disk, to be full: a file system in memory, where root may mount one.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,12 +11,15 @@ use tempfile::TempDir;
 pub const MOVE_LOG: &str = include_str!("move_log.sql");
 
 /// A mounted file system; unmounted when dropped.
-pub struct Mount(TempDir);
+pub struct Mount {
+    home: TempDir,
+    size: &'static str,
+}
 
 impl Mount {
     /// Mounts a file system of `size` in memory that belongs to the owner of `data`; none where
     /// that is not allowed.
-    pub fn make(size: &str, data: &Path) -> Option<Self> {
+    pub fn make(size: &'static str, data: &Path) -> Option<Self> {
         let owner = fs::metadata(data).ok()?;
         let home = tempfile::Builder::new().prefix("walhook-disk-").tempdir_in("/tmp").ok()?;
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).ok()?;
@@ -28,26 +30,35 @@ impl Mount {
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        mounted.is_ok_and(|status| status.success()).then_some(Self(home))
+        mounted.is_ok_and(|status| status.success()).then_some(Self { home, size })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.home.path()
     }
 
-    /// Leaves no room in it.
+    /// Leaves no room in it but for a few pages.
     pub fn fill(&self) {
-        let Ok(mut file) = fs::File::create(self.path().join("filling")) else { return };
-        let zeros = vec![0; 64 * 1024];
-        for size in [zeros.len(), 512] {
-            while file.write_all(&zeros[..size]).is_ok() {}
-        }
+        self.resize(&format!("{}k", self.used_kilobytes() + 64));
     }
 
     /// Makes room again.
     pub fn free(&self) {
-        let _ = fs::remove_file(self.path().join("filling"));
+        self.resize(self.size);
+    }
+
+    fn resize(&self, size: &str) {
+        let options = format!("remount,size={size}");
+        let resized = Command::new("mount").args(["-o", &options]).arg(self.path()).status();
+        assert!(resized.is_ok_and(|status| status.success()), "{options}");
+    }
+
+    fn used_kilobytes(&self) -> u64 {
+        let output = Command::new("df").arg("-kP").arg(self.path()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line = text.lines().last().unwrap();
+        line.split_whitespace().nth(2).unwrap().parse().unwrap()
     }
 }
 

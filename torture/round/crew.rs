@@ -45,20 +45,6 @@ impl Crew {
         Self { members: [member(first), member(second)], logs }
     }
 
-    /// Whether both run.
-    pub fn is_double(&self) -> bool {
-        self.members.iter().all(|member| member.daemon.is_some())
-    }
-
-    /// Which runs and streams; the first if nobody says so.
-    pub fn holder(&self) -> Who {
-        let second = self.member(Who::Second).daemon.as_ref();
-        match second.is_some_and(|daemon| streams(&daemon.log())) {
-            true => Who::Second,
-            false => Who::First,
-        }
-    }
-
     /// Starts one that does not run.
     pub fn start(&mut self, who: Who, history: &History) {
         let member = self.member_mut(who);
@@ -152,13 +138,6 @@ impl Crew {
     fn member_mut(&mut self, who: Who) -> &mut Member {
         &mut self.members[who as usize]
     }
-}
-
-/// Whether the last word of a log is that it streams.
-fn streams(log: &str) -> bool {
-    let last = |word: &str| log.rfind(word);
-    let began = last("\"streaming\"").max(last("replication streams again"));
-    began.is_some() && began > last("not streaming").max(last("replication broke"))
 }
 
 /// Nothing that the torture does is an error of the daemon's.

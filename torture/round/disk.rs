@@ -7,8 +7,8 @@ use super::blows::say;
 use super::history::History;
 use crate::support::mount::{MOVE_LOG, Mount};
 
-/// Room for the log of a round.
-const SIZE: &str = "192m";
+/// Room for the log of a round; what is not used takes no memory.
+const SIZE: &str = "4g";
 
 /// The log's disk.
 pub enum Disk {

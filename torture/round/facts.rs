@@ -4,7 +4,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// A change as its receiver knows it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Facts {
     /// The table, or `emit`.
     pub place: String,

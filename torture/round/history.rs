@@ -27,7 +27,7 @@ pub struct History {
 }
 
 /// What a history holds in the end.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Past {
     notes: Vec<(i64, String)>,
     /// When a daemon lost its memory, and how.
@@ -90,11 +90,6 @@ impl History {
     pub fn violated(&self, what: String) {
         self.note(format!("VIOLATION: {what}"));
         self.past().violations.push(what);
-    }
-
-    /// Whether anything was not as promised.
-    pub fn is_violated(&self) -> bool {
-        !self.past().violations.is_empty()
     }
 
     /// A daemon was seen with so much memory.

@@ -63,7 +63,7 @@ pub struct Arrival {
 }
 
 /// An event as its bodies tell it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Event {
     /// `X-Webhook-Event-Id`.
     pub id: String,

@@ -14,6 +14,7 @@ mod report;
 mod shop;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
@@ -71,43 +72,30 @@ pub async fn run(settings: &Settings) -> Report {
     let clocks = if character.has_clocks { Clocks::find() } else { None };
     let environment = clocks.as_ref().map(Clocks::for_server).unwrap_or_default();
     let pg = Pg::start_in(&SETTINGS, environment);
+    let port = pg.cluster().port();
+    let data = pg.cluster().data_dir();
     let history = History::new(settings.is_told);
     let inbox = Inbox::open(&ENDPOINTS.map(|endpoint| endpoint.name), &dice).await;
     let inbox = inbox.expect("a port for the receivers");
-    let proxy = Proxy::open(pg.cluster().port()).await.expect("a port for the proxy");
+    let proxy = Proxy::open(port).await.expect("a port for the proxy");
     let url = prepare(&pg, &character).await.expect("a database");
     let (first, second) = sites(&url, (&proxy, clocks.as_ref()), &inbox, &character);
     first.init().await;
-    let disk = Disk::prepare(&url, &pg.cluster().data_dir()).await.expect("a disk for the log");
-    let has_disk = matches!(disk, Disk::Small(_));
+    let disk = Disk::prepare(&url, &data).await.expect("a disk for the log");
+    let skipped = skipped(&character, clocks.as_ref(), &disk);
     let has_clocks = clocks.is_some();
     let crew = Crew::new(first, second, logs.clone());
-    let (pg_ref, history_ref) = (&pg, &history);
+    let (pg_ref, history_ref, url_of) = (&pg, &history, url.clone());
     let mut machine = Machine {
         crew,
         pg: pg_ref,
         proxy: &proxy,
         disk,
         clocks,
-        url: url.clone(),
+        url: url_of,
         history: history_ref,
     };
-    machine.crew.start(Who::First, &history);
-    let (stop, stopped) = shutdown::channel();
-    let load = (character.writers, character.rate);
-    let mut shop = Shop::open(&url, &dice.for_whom("shop"), load, &stopped);
-    let faults = Faults { dice: &dice, character: &character, history: &history, stopped };
-    tokio::join!(
-        faults.strike(&mut machine),
-        faults.change_moods(&inbox),
-        faults.operate(&url),
-        async {
-            tokio::time::sleep(settings.time).await;
-            stop.stop();
-            shop.closed().await;
-        }
-    );
-    history.note("peace");
+    let rolled_back = trouble(settings, (&dice, &character), &mut machine, &inbox).await;
     make_peace(&mut machine, &inbox).await;
     let drained = drain(&mut machine, &inbox).await;
     let proof = Proof::gather(&url, &inbox, has_clocks).await.expect("the database tells");
@@ -116,18 +104,47 @@ pub async fn run(settings: &Settings) -> Report {
     let _ = std::fs::copy(pg.cluster().log_file(), logs.join("postgres.log"));
     let mut past = history.into_past();
     let findings = proof.examine(&mut past);
-    Report {
-        seed: settings.seed,
-        time: settings.time,
-        character,
-        has_disk,
-        has_clocks,
-        rolled_back: shop.tally.rolled_back.load(std::sync::atomic::Ordering::Relaxed),
-        drained,
-        past,
-        findings,
-        logs,
+    let forgeries = proof.try_forgeries(&past).unwrap_or_else(|unseen| {
+        past.violations.push(unseen);
+        Vec::new()
+    });
+    let Settings { seed, time, .. } = *settings;
+    Report { seed, time, character, skipped, rolled_back, drained, past, findings, forgeries, logs }
+}
+
+/// What this machine does not allow.
+fn skipped(character: &Character, clocks: Option<&Clocks>, disk: &Disk) -> Vec<&'static str> {
+    let mut skipped = Vec::new();
+    if matches!(disk, Disk::Trigger) {
+        skipped.push("a small disk (none can be mounted: a trigger says that it is full)");
     }
+    if character.has_clocks && clocks.is_none() {
+        skipped.push("clocks that step (libfaketime is not installed)");
+    }
+    skipped
+}
+
+/// Work and faults, for the time that the round has; how many transactions were rolled back.
+async fn trouble(
+    settings: &Settings,
+    (dice, character): (&Dice, &Character),
+    machine: &mut Machine<'_>,
+    inbox: &Inbox,
+) -> u64 {
+    let (history, url) = (machine.history, machine.url.clone());
+    machine.crew.start(Who::First, history);
+    let (stop, stopped) = shutdown::channel();
+    let load = (character.writers, character.rate);
+    let mut shop = Shop::open(&url, &dice.for_whom("shop"), load, &stopped);
+    let is_long = settings.time >= Duration::from_secs(60);
+    let faults = Faults { dice, character, is_long, history, stopped };
+    tokio::join!(faults.strike(machine), faults.change_moods(inbox), faults.operate(&url), async {
+        tokio::time::sleep(settings.time).await;
+        stop.stop();
+        shop.closed().await;
+    });
+    history.note("peace");
+    shop.tally.rolled_back.load(Ordering::Relaxed)
 }
 
 async fn prepare(pg: &Pg, character: &Character) -> Result<String, tokio_postgres::Error> {
@@ -174,6 +191,7 @@ fn sites(
 struct Faults<'a> {
     dice: &'a Dice,
     character: &'a Character,
+    is_long: bool,
     history: &'a History,
     stopped: Shutdown,
 }
@@ -182,7 +200,7 @@ impl Faults<'_> {
     async fn strike(&self, machine: &mut Machine<'_>) {
         let mut dice = self.dice.for_whom("blows");
         loop {
-            let (pause, blow) = plan::next_blow(&mut dice, self.character);
+            let (pause, blow) = plan::next_blow(&mut dice, self.character, self.is_long);
             if !self.goes_on_after(pause).await {
                 return;
             }
@@ -213,7 +231,7 @@ impl Faults<'_> {
     async fn operate(&self, url: &str) {
         let mut dice = self.dice.for_whom("operator");
         loop {
-            let (pause, deed) = plan::next_deed(&mut dice);
+            let (pause, deed) = plan::next_deed(&mut dice, self.is_long);
             if !self.goes_on_after(pause).await {
                 return;
             }

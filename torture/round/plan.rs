@@ -115,11 +115,12 @@ pub enum Blow {
     Checkpoint,
 }
 
-/// The next blow, and how long to wait before it.
-pub fn next_blow(dice: &mut Dice, character: &Character) -> (Duration, Blow) {
-    let pause = dice.milliseconds(300, 4000);
-    let short = dice.milliseconds(0, 1500);
-    let long = dice.milliseconds(500, 8000);
+/// The next blow, and how long to wait before it. In a round that is not `long` they follow each
+/// other sooner.
+pub fn next_blow(dice: &mut Dice, character: &Character, long: bool) -> (Duration, Blow) {
+    let pause = dice.milliseconds(300, if long { 4000 } else { 1200 });
+    let short = dice.milliseconds(0, if long { 1500 } else { 500 });
+    let long = dice.milliseconds(500, if long { 8000 } else { 3000 });
     let blow = match dice.below(100) {
         0..16 => Blow::Kill(short),
         16..24 => Blow::Stop(short),
@@ -178,15 +179,16 @@ pub enum Deed {
     Bulk(i32),
 }
 
-/// The operator's next deed, and how long to wait before it.
-pub fn next_deed(dice: &mut Dice) -> (Duration, Deed) {
+/// The operator's next deed, and how long to wait before it. A round that is not `long` has no
+/// time for large transactions.
+pub fn next_deed(dice: &mut Dice, long: bool) -> (Duration, Deed) {
     let pause = dice.milliseconds(1000, 8000);
     let endpoint = dice.pick(&ENDPOINTS).name;
     let deed = match dice.below(10) {
         0..5 => Deed::Pause(endpoint, dice.milliseconds(300, 5000)),
         5..8 => Deed::Dump(dice.milliseconds(5000, 60_000)),
-        8 => Deed::Bulk(dice.between(500, 3000) as i32),
-        _ => Deed::Bulk(20_000),
+        _ if long && dice.chance(30) => Deed::Bulk(20_000),
+        _ => Deed::Bulk(dice.between(500, 2000) as i32),
     };
     (pause, deed)
 }

@@ -14,12 +14,12 @@ pub struct Report {
     pub(super) seed: u64,
     pub(super) time: Duration,
     pub(super) character: Character,
-    pub(super) has_disk: bool,
-    pub(super) has_clocks: bool,
+    pub(super) skipped: Vec<&'static str>,
     pub(super) rolled_back: u64,
     pub(super) drained: Option<Duration>,
     pub(super) past: Past,
     pub(super) findings: Findings,
+    pub(super) forgeries: Vec<&'static str>,
     pub(super) logs: PathBuf,
 }
 
@@ -50,17 +50,7 @@ impl fmt::Display for Report {
         let Self { character, past, findings, .. } = self;
         writeln!(out, "{}", self.line())?;
         writeln!(out, "  {character:?}")?;
-        let skipped = [
-            (
-                !self.has_disk,
-                "a small disk of its own (not mounted: a trigger says that it is full)",
-            ),
-            (
-                character.has_clocks && !self.has_clocks,
-                "clock steps (libfaketime is not installed)",
-            ),
-        ];
-        for (_, what) in skipped.into_iter().filter(|(is_skipped, _)| *is_skipped) {
+        for what in &self.skipped {
             writeln!(out, "  skipped: {what}")?;
         }
         writeln!(out, "  actions: {}", list(&past.actions))?;
@@ -69,12 +59,10 @@ impl fmt::Display for Report {
         writeln!(out, "  attempts that did not succeed: {}", findings.failed_attempts)?;
         writeln!(out, "  repeats: {}", list(&findings.repeats))?;
         writeln!(out, "  warnings of the daemons: {}", list(&past.warnings))?;
-        match self.drained {
-            Some(time) => {
-                writeln!(out, "  all delivered {:.1} s after the last fault", time.as_secs_f64())?
-            }
-            None => writeln!(out, "  not all was delivered")?,
-        }
+        let seconds = self.drained.map(|time| format!("{:.1} s", time.as_secs_f64()));
+        let seconds = seconds.as_deref().unwrap_or("never");
+        writeln!(out, "  everything was delivered so long after the last fault: {seconds}")?;
+        writeln!(out, "  forged evidence seen through: {}", self.forgeries.join(", "))?;
         for violation in &past.violations {
             writeln!(out, "  VIOLATION {violation}")?;
         }

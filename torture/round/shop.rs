@@ -193,7 +193,7 @@ pub async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
 }
 
 /// A line of the journal.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Committed {
     /// The table, or `emit`.
     pub place: String,

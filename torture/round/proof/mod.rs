@@ -1,6 +1,7 @@
 //! The proof: what was committed, what arrived, and what the log says, held against each other.
 
 mod content;
+mod forgery;
 mod log;
 mod order;
 mod repeats;
@@ -18,6 +19,7 @@ use super::shop::{Journal, connect, journal};
 const MOST_TOLD: usize = 10;
 
 /// A row of the log.
+#[derive(Clone)]
 struct Logged {
     endpoint: usize,
     delivery: u128,
@@ -32,6 +34,7 @@ struct Logged {
 }
 
 /// Everything there is to know in the end.
+#[derive(Clone)]
 pub struct Proof {
     journal: Journal,
     events: Vec<Event>,

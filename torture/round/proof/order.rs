@@ -66,7 +66,7 @@ impl Proof {
     }
 
     /// The changes of each key, by version.
-    fn chains(&self) -> HashMap<Key<'_>, Vec<(i64, usize)>> {
+    pub(super) fn chains(&self) -> HashMap<Key<'_>, Vec<(i64, usize)>> {
         let mut chains: HashMap<Key<'_>, Vec<(i64, usize)>> = HashMap::new();
         for (index, event) in self.events.iter().enumerate() {
             let Some(committed) = self.committed(event) else { continue };
