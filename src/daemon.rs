@@ -126,7 +126,7 @@ async fn keep_running(setup: Setup, mut shutdown: Shutdown) -> Result<(), Daemon
     let mut backoff = reconnect_backoff();
     loop {
         let ended = tokio::select! {
-            pipeline = Pipeline::take_over(setup.clone()) => match pipeline {
+            pipeline = Box::pin(Pipeline::take_over(setup.clone())) => match pipeline {
                 Ok(pipeline) => {
                     tracing::info!(slot = setup.slot, "streaming");
                     backoff = reconnect_backoff();

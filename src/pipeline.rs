@@ -17,6 +17,7 @@ mod models;
 mod replay;
 mod run;
 mod setup;
+mod tables;
 mod takeover;
 mod watcher;
 

@@ -5,13 +5,10 @@
 
 mod support;
 
-use std::time::Instant;
-
 use support::daemon::{Site, endpoint};
-use support::hooks::{Hooks, PATIENCE};
+use support::hooks::Hooks;
+use support::ops::{becomes, free_address};
 use support::pg::{Database, Pg};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 async fn site(pg: &Pg, hooks: &Hooks) -> (Database, Site) {
     let database = pg.database().await;
@@ -90,9 +87,7 @@ async fn readyz_follows_the_server() {
     let pg = Pg::start();
     let hooks = Hooks::ok().await;
     let (database, site) = site(&pg, &hooks).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let address = free_address().await;
     let site = site.with_variable("WALHOOK_OPS__LISTEN", &address);
     let daemon = site.up().await;
     becomes(&address, "/readyz", 200).await;
@@ -104,21 +99,4 @@ async fn readyz_follows_the_server() {
     tokio::task::block_in_place(|| pg.cluster().restart().unwrap());
     becomes(&address, "/readyz", 200).await;
     daemon.stop().await;
-}
-
-/// Asks again and again until the status is the one wanted.
-async fn becomes(address: &str, path: &str, wanted: u16) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        if answer.starts_with(&format!("HTTP/1.1 {wanted} ")) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{path} is not {wanted}: {answer}");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
 }

@@ -66,6 +66,8 @@ pub struct ClusterOptions {
     /// A data directory made by [`Cluster::initialise`], to be copied: much faster than initdb.
     /// Its password stays what it was.
     pub template: Option<PathBuf>,
+    /// Environment of the server beyond that of this process.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A running cluster. Dropping it ends the server and removes all its files; if the process
@@ -78,6 +80,7 @@ pub struct Cluster {
     binaries: Binaries,
     port: u16,
     password: Option<String>,
+    environment: Vec<(String, String)>,
     home: TempDir,
 }
 
@@ -99,8 +102,9 @@ impl Cluster {
         }
         let conf = data.join("postgresql.conf");
         append(&conf, &settings_text(&options)).map_err(|e| ClusterError::file(&conf, e))?;
-        let password = options.password;
-        let mut cluster = Self { server: None, account, binaries, port: 0, password, home };
+        let ClusterOptions { password, environment, .. } = options;
+        let mut cluster =
+            Self { server: None, account, binaries, port: 0, password, environment, home };
         cluster.start_on_free_port()?;
         Ok(cluster)
     }
@@ -204,6 +208,7 @@ impl Cluster {
         let (home, log) = (self.home.path(), self.log_file());
         let mut command = Command::new(self.binaries.program("postgres"));
         command.arg("-D").arg(self.data_dir()).arg("-k").arg(home).args(["-p", &port.to_string()]);
+        command.envs(self.environment.iter().cloned());
         let started = Server::start(&mut command, self.account, home, &log);
         self.server = started.map_err(|e| ClusterError::file(&log, e))?;
         match self.server {

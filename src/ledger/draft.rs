@@ -14,6 +14,10 @@ use crate::store::{ParkedJob, Rescheduled, Wait};
 /// Entries that are to be written together.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
+    /// Jobs whose rows in the queue change. Until this is written the queue shows them as they
+    /// were, and lanes must know that they are still on their way. Dropped first: when the last
+    /// one that was parked behind a key is gone from memory, all of them must be.
+    pub(super) changing: Vec<Arc<Job>>,
     pub(super) outcomes: Vec<Outcome>,
     pub(super) parked: Vec<ParkedJob>,
     pub(super) rescheduled: Vec<Rescheduled>,
@@ -22,9 +26,6 @@ pub(super) struct Draft {
     pub(super) alerts: Vec<Alert>,
     /// Jobs that stay in memory and have a row in the queue once this is written.
     pub(super) marked: Vec<Arc<Job>>,
-    /// Jobs whose rows in the queue change. Until this is written the queue shows them as they
-    /// were, and lanes must know that they are still on their way.
-    pub(super) changing: Vec<Arc<Job>>,
     /// Dropped once this is written, which tells lanes.
     pub(super) receipts: Vec<Arc<Receipt>>,
     /// Who waits for this to be written.

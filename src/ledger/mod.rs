@@ -15,11 +15,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::config::LogPayload;
-use crate::config::dsn::Dsn;
 use crate::event::gate::{FULL_BATCH, Gate};
 use crate::event::job::{Entry, Fare, Outcome};
 use crate::lsn::Lsn;
-use crate::store::{Batch, Checkpoint, Session, StoreError, chain};
+use crate::store::{Batch, Checkpoint, Lines, Session, StoreError, chain};
 use draft::Draft;
 use window::{Former, Window};
 
@@ -43,8 +42,8 @@ const CHECKPOINTS_KEPT: i64 = 100;
 /// What the ledger needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the log is.
-    pub dsn: Dsn,
+    /// The way to the log.
+    pub lines: Lines,
     /// The slot whose epoch every transaction checks.
     pub slot: String,
     /// Which rows keep the body.
@@ -354,7 +353,7 @@ impl Ledger {
         let session = match self.session.take().filter(|session| !session.is_closed()) {
             Some(session) => self.session.insert(session),
             None => {
-                let session = Session::connect_to_queue(&self.settings.dsn).await?;
+                let session = self.settings.lines.open().await?;
                 let session = self.session.insert(session);
                 // The former session may have broken after the commit and before its answer. Asked
                 // in this order: if the slot is still ours afterwards, the checkpoint was too.

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::setup::{Epoch, Left, Setup, TakeoverError};
-use super::{ReadError, Reader};
+use super::{ReadError, Reader, gap};
 use crate::deliver::lane::{self, ToLane};
 use crate::event::gate::Gate;
 use crate::replication::{ReplicationError, Stream, System};
 use crate::shutdown::Shutdown;
-use crate::store::{StoreError, chain, reconnect_backoff};
+use crate::store::{Lines, Session, StoreError, chain, reconnect_backoff};
 
 /// How long the last batch of the log may take at a stop, beyond the grace for requests.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -25,6 +25,8 @@ pub struct Pipeline {
     /// Taken when the work begins.
     pub(super) stream: Option<Stream>,
     pub(super) epoch: Epoch,
+    /// All sessions of its parts.
+    pub(super) lines: Lines,
     pub(super) gate: Arc<Gate>,
     pub(super) lanes: JoinSet<()>,
     /// One task; a set, so that dropping it ends it.
@@ -79,6 +81,10 @@ impl Pipeline {
                 Err(ReadError::Replication(error)) if error.is_transient() => {
                     tracing::warn!(error = %chain(&error), "replication broke; reconnecting");
                     self.gate.set_slot_held(false);
+                    if matches!(error, ReplicationError::Timeout { .. }) {
+                        // What swallowed this connection has swallowed the others.
+                        self.lines.cut();
+                    }
                     // Closed before anything else: a server that shuts down waits for it.
                     drop(stream);
                     match self.reacquire(&mut shutdown).await? {
@@ -90,8 +96,26 @@ impl Pipeline {
                 Err(ReadError::LedgerEnded) => {
                     return Err(ledger_ended(self.ledger.join_next().await));
                 }
-                Err(error) => return Err(RunError::Read(error)),
+                Err(error) => {
+                    self.tell_of(&error).await;
+                    return Err(RunError::Read(error));
+                }
             }
+        }
+    }
+
+    /// What only an operator can mend is an alert.
+    async fn tell_of(&self, error: &ReadError) {
+        let ReadError::Replication(error @ ReplicationError::PublicationMissing { .. }) = error
+        else {
+            return;
+        };
+        let told = async {
+            let session = Session::connect(&self.setup.dsn).await?;
+            gap::report_publication(&session, &self.setup, error).await
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(error = %chain(&error), "no alert of it can be raised");
         }
     }
 

@@ -66,12 +66,19 @@ pub struct Status {
     pub writable: watch::Sender<bool>,
     /// Whether WAL is missing and the operator wants to decide.
     pub stopped_at_gap: watch::Sender<bool>,
+    /// System identifier and timeline of the server on which this process last had the slot.
+    pub held_on: watch::Sender<Option<(u64, u32)>>,
 }
 
 impl Default for Status {
     fn default() -> Self {
         let signal = |value| watch::Sender::new(value);
-        Self { streaming: signal(false), writable: signal(true), stopped_at_gap: signal(false) }
+        Self {
+            streaming: signal(false),
+            writable: signal(true),
+            stopped_at_gap: signal(false),
+            held_on: watch::Sender::new(None),
+        }
     }
 }
 

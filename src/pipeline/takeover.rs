@@ -2,15 +2,18 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{RwLock, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::Reader;
+use super::gap::Found;
 use super::lanes::{LaneHandle, Lanes};
 use super::replay::Replay;
 use super::run::Pipeline;
 use super::setup::{Epoch, Left, NEVER_HELD, Setup, TakeoverError};
+use super::tables::Tables;
 use super::watcher::Watcher;
 use super::{gap, models};
 use crate::capture::Capture;
@@ -22,10 +25,14 @@ use crate::ledger::{self, Ledger};
 use crate::lsn::Lsn;
 use crate::replication::{Session, Stream, System};
 use crate::route::{Router, RouterSettings};
-use crate::store::{self, Checkpoint, LoadedEndpoint, SharedSession};
+use crate::store::{self, Checkpoint, Lines, LoadedEndpoint, SharedSession};
 
 /// Requests that all lanes together may have under way, beyond one each.
 const MOST_CONNECTIONS: usize = 512;
+
+/// Taking the slot waits for a batch that the former holder has begun, and a frozen one's is ended
+/// by PostgreSQL after 10 s.
+const TAKING_LIMIT: Duration = Duration::from_secs(60);
 
 /// The smallest share of the memory budget: a lane must hold a few deliveries to keep its
 /// connections busy.
@@ -40,22 +47,58 @@ impl Setup {
         epoch: &RwLock<i64>,
         left: Option<Left>,
     ) -> Result<Taken, TakeoverError> {
+        self.in_time(self.acquire_at_leisure(epoch, left)).await
+    }
+
+    /// A network that swallows an answer must not end in a wait without end.
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, TakeoverError>>,
+    ) -> Result<T, TakeoverError> {
+        let target = self.dsn.redacted();
+        let late = |_| store::StoreError::Silent { target, doing: "taking the slot" };
+        tokio::time::timeout(TAKING_LIMIT, work).await.map_err(late)?
+    }
+
+    async fn acquire_at_leisure(
+        &self,
+        epoch: &RwLock<i64>,
+        left: Option<Left>,
+    ) -> Result<Taken, TakeoverError> {
         let session = store::Session::connect(&self.dsn).await?;
         // Asked before streaming: feedback may move it.
-        let slot = session.slot_state(&self.slot).await?.and_then(|slot| slot.confirmed);
+        let mut slot = session.slot_state(&self.slot).await?.and_then(|slot| slot.confirmed);
         let mut replication = Session::connect(&self.dsn).await?;
         let system = replication.identify_system().await?;
         let started = replication.start(&self.slot, &self.publication, Lsn(0)).await;
-        let stream = match started {
-            Ok(stream) => stream,
-            Err(error) => {
-                gap::report_lost(&session, self, &error).await?;
-                if left.is_some() {
-                    // Whoever streams from it may have taken it.
-                    session.assert_owner(&self.slot, *epoch.read().await).await?;
-                }
-                return Err(error.into());
+        let (stream, former_end) = match started {
+            Ok(stream) => (stream, None),
+            Err(error) if left.is_some() => {
+                // Whoever streams from it may have taken it.
+                session.assert_owner(&self.slot, *epoch.read().await).await?;
+                let is_over = gap::is_end_of_slot(&error);
+                return Err(if is_over { TakeoverError::Moved } else { error.into() });
             }
+            Err(error) if gap::may_begin_anew(self, &error, &system) => {
+                tracing::warn!(error = %store::chain(&error), "the slot is begun anew");
+                match session.begin_slot_anew(&self.slot).await {
+                    Ok(()) => {}
+                    // The walsender that refused may hold it for a moment.
+                    Err(failed) if failed.is_transient() => return Err(failed.into()),
+                    Err(failed) => {
+                        gap::report_end_of_slot(&session, self, (error, &system)).await?;
+                        return Err(failed.into());
+                    }
+                }
+                slot = session.slot_state(&self.slot).await?.and_then(|slot| slot.confirmed);
+                let replication = Session::connect(&self.dsn).await?;
+                let stream = replication.start(&self.slot, &self.publication, Lsn(0)).await?;
+                (stream, Some(error.to_string()))
+            }
+            Err(error) if gap::is_end_of_slot(&error) => {
+                return Err(gap::report_end_of_slot(&session, self, (error, &system)).await?);
+            }
+            Err(error) => return Err(error.into()),
         };
         if left.is_some_and(|left| !left.is_still(&system, slot)) {
             return Err(TakeoverError::Moved);
@@ -68,7 +111,9 @@ impl Setup {
         if is_ours_still || *epoch == NEVER_HELD {
             *epoch = taken;
         }
-        Ok(Taken { stream, system, slot, is_ours_still })
+        let identity = (system.system_identifier, system.timeline);
+        self.status.held_on.send_replace(Some(identity));
+        Ok(Taken { stream, system, slot, former_end, is_ours_still })
     }
 }
 
@@ -78,6 +123,8 @@ pub(super) struct Taken {
     pub(super) system: System,
     /// Where the slot stood.
     pub(super) slot: Option<Lsn>,
+    /// What had become of the former slot, if this one was made in its place.
+    pub(super) former_end: Option<String>,
     /// Nobody else had the slot since this process had it.
     pub(super) is_ours_still: bool,
 }
@@ -89,24 +136,50 @@ impl Pipeline {
     ///
     /// [`TakeoverError`]; nothing is changed but the owner's epoch.
     pub async fn take_over(setup: Setup) -> Result<Self, TakeoverError> {
-        let shared = Arc::new(SharedSession::new(setup.dsn.clone()));
-        let session = shared.get().await?;
-        let checkpoint = match session.latest_checkpoint(&setup.slot).await {
+        let lines = Lines::new(setup.dsn.clone());
+        let shared = Arc::new(SharedSession::new(lines.clone()));
+        let epoch = Epoch::default();
+        setup.in_time(setup.last_checkpoint(&shared)).await?;
+        let taken = setup.acquire(&epoch, None).await?;
+        let Taken { mut stream, system, slot, former_end, .. } = taken;
+        let found = Found { system: &system, slot, former_end };
+        let begun = tokio::select! {
+            begun = setup.begin(&shared, &found) => begun?,
+            // What there is to do first may take longer than the server waits for feedback.
+            error = stream.idle() => return Err(error.into()),
+        };
+        setup.assemble((stream, system), (epoch, lines, shared), begun)
+    }
+}
+
+/// What a pipeline begins with.
+struct Begun {
+    checkpoint: Checkpoint,
+    settled: HashSet<crate::event::DeliveryId>,
+    router: Router,
+    tables: Tables,
+    endpoints: Vec<(Arc<Client>, LoadedEndpoint)>,
+}
+
+impl Setup {
+    async fn last_checkpoint(&self, shared: &SharedSession) -> Result<Checkpoint, TakeoverError> {
+        let checkpoint = match shared.get().await?.latest_checkpoint(&self.slot).await {
             Err(error) if error.is_missing_schema() => None,
             checkpoint => checkpoint?,
         };
-        checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: setup.slot.clone() })?;
-        let epoch = Epoch::default();
-        let Taken { stream, system, slot, .. } = setup.acquire(&epoch, None).await?;
+        checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: self.slot.clone() })
+    }
+
+    /// Finds out where the former holder stopped, and what is where since then.
+    async fn begin(
+        &self,
+        shared: &SharedSession,
+        found: &Found<'_>,
+    ) -> Result<Begun, TakeoverError> {
         // Asked again: the former holder may have gone on until the slot was ours.
-        let checkpoint = session.latest_checkpoint(&setup.slot).await?;
-        let checkpoint =
-            checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: setup.slot.clone() })?;
-        if checkpoint.system_identifier != system.system_identifier {
-            let (then, now) = (checkpoint.system_identifier, system.system_identifier);
-            return Err(TakeoverError::OtherCluster { then, now });
-        }
-        let checkpoint = gap::examine(&session, &setup, checkpoint, (&system, slot)).await?;
+        let checkpoint = self.last_checkpoint(shared).await?;
+        let session = shared.get().await?;
+        let checkpoint = gap::examine(&session, self, checkpoint, found).await?;
         session.release_in_flight().await?;
         // Its default partition takes rows too, so the log can do without until somebody's lock
         // is gone.
@@ -114,30 +187,19 @@ impl Pipeline {
             tracing::warn!(error = %store::chain(&error), "partitions of the log are not made yet");
         }
         let settled = session.settled_beyond(&checkpoint).await?.into_iter().collect();
-        let models = models::bind(&session, &setup).await?;
-        let tables = models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
+        let models = models::bind(&session, self).await?;
+        let tables: Vec<_> =
+            models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
+        let watched = Tables::new(&self.publication, &models);
         let models = models.into_iter().map(|(_, model)| model).collect();
-        let system_identifier = system.system_identifier;
-        let routing = RouterSettings { system_identifier, ..setup.routing.clone() };
-        let mut router = Router::new(routing, models, setup.endpoints.clone())?;
-        models::release_mended(&session, &setup, (&mut router, tables)).await?;
-        let loaded = setup.load_endpoints(&session).await?;
-        setup.assemble(Begun { stream, system, epoch, checkpoint, settled, router, shared }, loaded)
+        let system_identifier = found.system.system_identifier;
+        let routing = RouterSettings { system_identifier, ..self.routing.clone() };
+        let mut router = Router::new(routing, models, self.endpoints.clone())?;
+        models::release_mended(&session, self, (&mut router, tables)).await?;
+        let endpoints = self.load_endpoints(&session).await?;
+        Ok(Begun { checkpoint, settled, router, tables: watched, endpoints })
     }
-}
 
-/// What a pipeline begins with.
-struct Begun {
-    stream: Stream,
-    system: System,
-    epoch: Epoch,
-    checkpoint: Checkpoint,
-    settled: HashSet<crate::event::DeliveryId>,
-    router: Router,
-    shared: Arc<SharedSession>,
-}
-
-impl Setup {
     async fn load_endpoints(
         &self,
         session: &store::Session,
@@ -160,10 +222,11 @@ impl Setup {
 
     fn assemble(
         self,
+        (stream, system): (Stream, System),
+        (epoch, lines, shared): (Epoch, Lines, Arc<SharedSession>),
         begun: Begun,
-        loaded: Vec<(Arc<Client>, LoadedEndpoint)>,
     ) -> Result<Pipeline, TakeoverError> {
-        let Begun { stream, system, epoch, checkpoint, settled, router, shared } = begun;
+        let Begun { checkpoint, settled, router, tables, endpoints: loaded } = begun;
         let gate = Arc::new(Gate::default());
         gate.set_slot_held(true);
         // Taking the slot has written to the database.
@@ -189,12 +252,12 @@ impl Setup {
             handles.push(LaneHandle::new(Arc::clone(endpoint), sender, share));
         }
         // A session of its own: keeping house may take long, and lanes read the queue meanwhile.
-        let watching = Arc::new(SharedSession::new(self.dsn.clone()));
-        let watcher = Watcher::new(&self, watching, &handles);
+        let watching = Arc::new(SharedSession::new(lines.clone()));
+        let watcher = Watcher::new(&self, watching, (&handles, tables));
         let signals =
             ledger::Signals { confirmed: confirmed_sender, writable: self.status.writable.clone() };
         let settings = ledger::Settings {
-            dsn: self.dsn.clone(),
+            lines: lines.clone(),
             slot: self.slot.clone(),
             keep: self.keep,
             wal_end: system.wal_position,
@@ -229,6 +292,7 @@ impl Setup {
             reader,
             stream: Some(stream),
             epoch,
+            lines,
             gate,
             lanes,
             ledger: ledger_task,

@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::lanes::LaneHandle;
 use super::setup::Setup;
+use super::tables::Tables;
 use crate::deliver::lane::ToLane;
 use crate::endpoint::EndpointId;
 use crate::metrics::Metrics;
@@ -30,12 +31,17 @@ pub(super) struct Watcher {
     metrics: Arc<Metrics>,
     store: Arc<SharedSession>,
     lanes: HashMap<EndpointId, (String, mpsc::UnboundedSender<ToLane>)>,
+    tables: Tables,
     measured: Instant,
     kept_house: Instant,
 }
 
 impl Watcher {
-    pub(super) fn new(setup: &Setup, store: Arc<SharedSession>, lanes: &[LaneHandle]) -> Self {
+    pub(super) fn new(
+        setup: &Setup,
+        store: Arc<SharedSession>,
+        (lanes, tables): (&[LaneHandle], Tables),
+    ) -> Self {
         let lanes = lanes
             .iter()
             .map(|lane| (lane.endpoint.id, (lane.endpoint.name.clone(), lane.sender.clone())));
@@ -46,6 +52,7 @@ impl Watcher {
             metrics: Arc::clone(&setup.metrics),
             store,
             lanes: lanes.collect(),
+            tables,
             measured: now,
             kept_house: now,
         }
@@ -77,6 +84,7 @@ impl Watcher {
             if let Some(slot) = session.slot_state(&self.slot).await? {
                 self.metrics.slot_lag_bytes.set(slot.lag_bytes.unwrap_or_default());
             }
+            self.tables.look(&session).await?;
             let counts = session.pending_counts().await?;
             for (id, (name, _)) in &self.lanes {
                 self.metrics.set_pending(name, counts.get(id).copied().unwrap_or_default());

@@ -41,7 +41,9 @@ pub enum ReplicationError {
         "wal_level is not logical ({message}); alter system set wal_level = 'logical', restart"
     )]
     WalLevel { message: String },
-    #[error("a publication or another object that the slot's plugin needs is missing ({message})")]
+    #[error(
+        "a publication or another object that the slot's plugin needs is missing ({message}); run `walhook init`"
+    )]
     PublicationMissing { message: String },
     #[error("the connection to PostgreSQL ended: {reason}")]
     Disconnected { reason: String, source: Option<io::Error> },

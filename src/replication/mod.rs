@@ -8,6 +8,7 @@ mod dial;
 mod error;
 mod session;
 mod stream;
+mod vigil;
 mod wire;
 
 pub use error::ReplicationError;

@@ -163,7 +163,7 @@ impl Session {
     ) -> Result<Stream, ReplicationError> {
         let row = self.command("SHOW wal_sender_timeout").await?;
         let timeout = row.into_iter().next().flatten();
-        let interval = stream::feedback_interval(timeout.as_deref().unwrap_or_default());
+        let patience = stream::patience_of(timeout.as_deref().unwrap_or_default());
         let command = format!(
             "START_REPLICATION SLOT {} LOGICAL {from} (proto_version '1', publication_names {}, \
              messages 'true')",
@@ -173,7 +173,7 @@ impl Session {
         let host = self.host.clone();
         in_time(&host, "starting replication", self.start_copy(&command, slot)).await?;
         self.wire.expect_large();
-        Ok(Stream::new(self.wire, self.host, interval))
+        Ok(Stream::new(self.wire, self.host, patience))
     }
 
     async fn start_copy(&mut self, command: &str, slot: &str) -> Result<(), ReplicationError> {

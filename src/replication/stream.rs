@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::ReplicationError;
 use super::error::Report;
+use super::vigil::Vigil;
 use super::wire::{HEAD, Head, Wire};
 use crate::lsn::Lsn;
 
@@ -62,6 +63,7 @@ pub struct Stream {
     feedback_at: Instant,
     feedback_due: bool,
     pings: Pings,
+    vigil: Vigil,
 }
 
 /// Requests for feedback that follow each other at once.
@@ -83,31 +85,57 @@ impl fmt::Debug for Stream {
 }
 
 impl Stream {
-    pub(super) fn new(wire: Wire, host: String, interval: Duration) -> Self {
+    /// `patience`: how long the server waits for a sign of life, and we for one of its.
+    pub(super) fn new(wire: Wire, host: String, patience: Option<Duration>) -> Self {
         let now = Instant::now();
-        let pings = Pings { wal_end: Lsn(0), last: now, count: 0 };
-        let (confirmed, feedback_at) = (Lsn(0), now + interval);
-        Self { wire, host, confirmed, interval, feedback_at, feedback_due: false, pings }
+        let interval = feedback_interval(patience);
+        Self {
+            wire,
+            host,
+            confirmed: Lsn(0),
+            interval,
+            feedback_at: now + interval,
+            feedback_due: false,
+            pings: Pings { wal_end: Lsn(0), last: now, count: 0 },
+            vigil: Vigil::new(patience, now),
+        }
     }
 
     /// The next frame, waiting for it. Feedback goes out meanwhile, every 10 s (or more often
     /// if wal_sender_timeout is short) and when the server asks. Cancel-safe.
     ///
     /// # Errors
-    /// [`ReplicationError::Disconnected`] when the connection or the server goes away,
-    /// `PublicationMissing` when the publication does not exist, others as the server reports
+    /// [`ReplicationError::Disconnected`] when the connection or the server goes away, `Timeout`
+    /// when the server says nothing for as long as it would wait for us, `PublicationMissing` when the publication does not exist, others as the server reports
     /// them. The stream is of no use after any of them.
     pub async fn next(&mut self) -> Result<Frame, ReplicationError> {
         loop {
             if let Some(frame) = self.next_buffered()? {
                 return Ok(frame);
             }
-            self.prepare_feedback();
-            tokio::select! {
-                more = self.wire.exchange() => more?,
-                () = sleep_until(self.feedback_at) => {}
+            self.listen().await?;
+        }
+    }
+
+    /// Exchanges what there is to exchange, until more has come or it is time for feedback.
+    async fn listen(&mut self) -> Result<(), ReplicationError> {
+        self.prepare_feedback();
+        let wake = self.vigil.overdue().map_or(self.feedback_at, |at| at.min(self.feedback_at));
+        tokio::select! {
+            // First what is there: it may have waited longer than we.
+            biased;
+            more = self.wire.exchange() => {
+                more?;
+                self.vigil.heard(Instant::now());
+            }
+            () = sleep_until(wake) => {
+                if self.vigil.is_in_vain(Instant::now()) {
+                    let host = self.host.clone();
+                    return Err(ReplicationError::Timeout { host, doing: "streaming" });
+                }
             }
         }
+        Ok(())
     }
 
     /// The next frame if all of it has arrived already, so that a caller can batch what is
@@ -148,21 +176,18 @@ impl Stream {
     /// connection is gone. Reads a little ahead and then lets the server wait. Cancel-safe.
     pub async fn idle(&mut self) -> ReplicationError {
         loop {
+            if self.wire.incoming.len() < READ_AHEAD {
+                if let Err(error) = self.listen().await {
+                    return error;
+                }
+                continue;
+            }
+            // Who is not read cannot be heard.
+            self.vigil.heard(Instant::now());
             self.prepare_feedback();
-            let exchanged = if self.wire.incoming.len() < READ_AHEAD {
-                tokio::select! {
-                    more = self.wire.exchange() => more,
-                    () = sleep_until(self.feedback_at) => Ok(()),
-                }
-            } else {
-                match self.wire.flush().await {
-                    Ok(()) => sleep_until(self.feedback_at).await,
-                    Err(error) => return error,
-                }
-                Ok(())
-            };
-            if let Err(error) = exchanged {
-                return error;
+            match self.wire.flush().await {
+                Ok(()) => sleep_until(self.feedback_at).await,
+                Err(error) => return error,
             }
         }
     }
@@ -278,8 +303,9 @@ impl Stream {
         }
     }
 
-    /// `r`, written, flushed and applied positions, our time, no answer wanted.
+    /// `r`, written, flushed and applied positions, our time, whether an answer is wanted.
     fn put_feedback(&mut self) {
+        let asks = self.vigil.asks(Instant::now(), self.interval);
         let out = &mut self.wire.outgoing;
         out.put_u8(COPY_DATA);
         out.put_u32(4 + 34);
@@ -288,12 +314,17 @@ impl Stream {
             out.put_u64(self.confirmed.0);
         }
         out.put_i64(microseconds_since_2000());
-        out.put_u8(0);
+        out.put_u8(u8::from(asks));
     }
 }
 
-/// How often feedback is due, given the server's `wal_sender_timeout` as SHOW prints it.
-pub(super) fn feedback_interval(wal_sender_timeout: &str) -> Duration {
+/// How often feedback is due where the server waits so long for it.
+fn feedback_interval(patience: Option<Duration>) -> Duration {
+    patience.map_or(FEEDBACK_INTERVAL, |patience| FEEDBACK_INTERVAL.min(patience / 3))
+}
+
+/// `wal_sender_timeout` as SHOW prints it; `None` where it is off.
+pub(super) fn patience_of(wal_sender_timeout: &str) -> Option<Duration> {
     let text = wal_sender_timeout.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -305,10 +336,10 @@ pub(super) fn feedback_interval(wal_sender_timeout: &str) -> Duration {
         _ => 86_400_000,
     };
     let number = number.parse::<u64>().unwrap_or(0);
-    match Duration::from_millis(number.saturating_mul(milliseconds)) {
-        Duration::ZERO => FEEDBACK_INTERVAL,
-        limit => FEEDBACK_INTERVAL.min(limit / 3),
-    }
+    // Instants of tokio do not reach for ever.
+    let longest = Duration::from_secs(86_400 * 365);
+    let patience = Duration::from_millis(number.saturating_mul(milliseconds)).min(longest);
+    (!patience.is_zero()).then_some(patience)
 }
 
 fn microseconds_since_2000() -> i64 {
@@ -334,7 +365,7 @@ mod tests {
             ("99999999999999999999d", 10_000),
         ] {
             assert_eq!(
-                feedback_interval(setting),
+                feedback_interval(patience_of(setting)),
                 Duration::from_millis(milliseconds),
                 "{setting}"
             );

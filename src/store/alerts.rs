@@ -42,8 +42,7 @@ impl Session {
     ///
     /// [`StoreError::Connect`] or [`StoreError::Statement`].
     pub async fn listen_to_alerts(dsn: &Dsn, news: Arc<Notify>) -> Result<Self, StoreError> {
-        let session = Self::open(dsn, Ear::Wake(news)).await?;
-        session.command("prepare a session for alerts", SETTINGS).await?;
+        let session = Self::open(dsn, Ear::Wake(news), SETTINGS).await?;
         session.rows("listen for alerts", sql::listen_alerts, &[]).await?;
         Ok(session)
     }

@@ -167,10 +167,23 @@ impl Session {
     ///
     /// [`StoreError::Statement`].
     pub async fn raise_alert(&self, alert: &Alert) -> Result<(), StoreError> {
+        self.raise(sql::raise_alert, alert).await
+    }
+
+    /// Raises an alert unless the same is open: of its kind, with its message, not acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn raise_alert_once(&self, alert: &Alert) -> Result<(), StoreError> {
+        self.raise(sql::raise_alert_once, alert).await
+    }
+
+    async fn raise(&self, sql: &'static str, alert: &Alert) -> Result<(), StoreError> {
         let Alert { severity, kind, application, endpoint_name, count, message, details } = alert;
         self.rows(
             "raise an alert",
-            sql::raise_alert,
+            sql,
             &[&severity.as_str(), kind, application, endpoint_name, count, message, details],
         )
         .await?;

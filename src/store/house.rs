@@ -5,6 +5,17 @@ use std::time::Duration;
 use super::{Session, StoreError, sql};
 use crate::config::TableName;
 
+/// What has become of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableState {
+    /// Its oid.
+    pub oid: u32,
+    /// What it is called now; `None` if it is gone.
+    pub name: Option<TableName>,
+    /// Whether the publication has it.
+    pub is_published: bool,
+}
+
 impl Session {
     /// Makes the log's partitions for a week either way.
     ///
@@ -88,5 +99,25 @@ impl Session {
             [&relation, &numbers, &names];
         self.rows("note known columns", sql::keep_good_columns, &parameters).await?;
         Ok(())
+    }
+
+    /// What has become of tables.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn table_states(
+        &self,
+        oids: &[u32],
+        publication: &str,
+    ) -> Result<Vec<TableState>, StoreError> {
+        let rows =
+            self.rows("look at the tables", sql::table_states, &[&oids, &publication]).await?;
+        let state = |row: &tokio_postgres::Row| {
+            let schema: Option<String> = row.get(1);
+            let name = schema.zip(row.get(2)).map(|(schema, name)| TableName { schema, name });
+            TableState { oid: row.get(0), name, is_published: row.get(3) }
+        };
+        Ok(rows.iter().map(state).collect())
     }
 }

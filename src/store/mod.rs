@@ -9,6 +9,7 @@ mod house;
 pub mod inbound;
 mod inspect;
 mod ledger;
+mod lines;
 mod owner;
 mod queue;
 mod report;
@@ -19,8 +20,10 @@ mod sql;
 
 pub use alerts::{DueAlert, Told};
 pub use endpoints::{EndpointState, Health, LoadedEndpoint};
+pub use house::TableState;
 pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};
 pub use ledger::{Batch, ParkedJob, Rescheduled, Wait};
+pub use lines::Lines;
 pub use owner::{Checkpoint, SlotState};
 pub use queue::{BlockedRun, Bound, QueuedDelivery};
 pub use report::{EndpointReport, LoggedAttempt, OpenAlert, SlotReport, TailCursor};
@@ -42,6 +45,14 @@ pub enum StoreError {
         /// The driver's error.
         #[source]
         source: tokio_postgres::Error,
+    },
+    /// A server took the connection and says nothing.
+    #[error("PostgreSQL at {target} did not answer in time while {doing}")]
+    Silent {
+        /// Host and database, without the password.
+        target: String,
+        /// What the answer was for.
+        doing: &'static str,
     },
     /// The TLS settings of the URL cannot be used.
     #[error("cannot prepare TLS for PostgreSQL")]
@@ -73,7 +84,7 @@ impl StoreError {
     /// The session is gone; a new one may do.
     pub fn is_disconnected(&self) -> bool {
         match self {
-            Self::Connect { .. } => true,
+            Self::Connect { .. } | Self::Silent { .. } => true,
             Self::Statement { source, .. } => {
                 source.is_closed()
                     || source.code().is_none()
@@ -87,13 +98,14 @@ impl StoreError {
     }
 
     /// Trying again may help without anybody doing anything to walhook: besides a lost session, a
-    /// full disk, a lock, a deadlock, a cancelled statement, a primary that is a standby just now.
+    /// full disk, a lock, a deadlock, a cancelled statement, a primary that is a standby just now, a
+    /// slot that somebody has not let go of yet.
     pub fn is_transient(&self) -> bool {
         self.is_disconnected()
             || self.code().is_some_and(|code| {
                 let code = code.code();
                 matches!(&code[..2], "40" | "53" | "58")
-                    || matches!(code, "25006" | "55P03" | "57014")
+                    || matches!(code, "25006" | "55006" | "55P03" | "57014")
             })
     }
 

@@ -160,6 +160,28 @@ impl Session {
             safe_wal_bytes: row.get(6),
         }))
     }
+
+    /// When the newest checkpoint of `slot` was written, if there is one, and now: in RFC 3339.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn gap_times(&self, slot: &str) -> Result<(Option<String>, String), StoreError> {
+        let row = self.one("ask when the slot was last settled", sql::gap_times, &[&slot]).await?;
+        Ok((row.get(0), row.get(1)))
+    }
+
+    /// Makes `slot` again, where it is gone or can be read no more. Waits for transactions that
+    /// are under way.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn begin_slot_anew(&self, slot: &str) -> Result<(), StoreError> {
+        self.rows("drop the lost slot", sql::drop_lost_slot, &[&slot]).await?;
+        self.rows("make the slot anew", sql::create_slot, &[&slot]).await?;
+        Ok(())
+    }
 }
 
 pub(super) fn lsn(lsn: PgLsn) -> Lsn {

@@ -50,15 +50,26 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Connect`] when no server answers or lets us in.
+    /// [`StoreError::Connect`] when no server answers or lets us in, [`StoreError::Silent`] when
+    /// one takes the connection and says nothing.
     pub async fn connect(dsn: &Dsn) -> Result<Self, StoreError> {
-        let session = Self::open(dsn, Ear::Log).await?;
-        session.client.batch_execute(SETTINGS).await.map_err(refused(dsn))?;
-        Ok(session)
+        Self::open(dsn, Ear::Log, SETTINGS).await
     }
 
-    /// Connects, without settings.
-    pub(super) async fn open(dsn: &Dsn, ear: Ear) -> Result<Self, StoreError> {
+    /// Connects and applies `settings`. The driver's own limit ends with the TCP connection.
+    pub(super) async fn open(dsn: &Dsn, ear: Ear, settings: &str) -> Result<Self, StoreError> {
+        // As long again as the addresses may take, for logging in.
+        let limit = dsn.connect_timeout.saturating_mul(1 + dsn.hosts.len() as u32);
+        let opened = async {
+            let session = Self::log_in(dsn, ear).await?;
+            session.client.batch_execute(settings).await.map_err(refused(dsn))?;
+            Ok(session)
+        };
+        let late = |_| StoreError::Silent { target: dsn.redacted(), doing: "connecting" };
+        tokio::time::timeout(limit, opened).await.map_err(late)?
+    }
+
+    async fn log_in(dsn: &Dsn, ear: Ear) -> Result<Self, StoreError> {
         let config = dsn.to_tokio_postgres();
         let tls = dsn.tls().map_err(StoreError::Tls)?.map(MakeRustlsConnect::new);
         let (client, connection) = match tls.clone() {
@@ -80,9 +91,12 @@ impl Session {
     ///
     /// As [`Session::connect`].
     pub async fn connect_to_queue(dsn: &Dsn) -> Result<Self, StoreError> {
-        let session = Self::connect(dsn).await?;
-        session.command("prepare a session for the queue", QUEUE_SETTINGS).await?;
-        Ok(session)
+        Self::open(dsn, Ear::Log, &[SETTINGS, QUEUE_SETTINGS].concat()).await
+    }
+
+    /// What ends it when aborted.
+    pub(super) fn line(&self) -> AbortHandle {
+        self.connection.clone()
     }
 
     /// Asks the server to stop what it does for this session. Whether it does shows in the answer
@@ -110,9 +124,7 @@ impl Session {
     ///
     /// As [`Session::connect`].
     pub async fn connect_to_write(dsn: &Dsn) -> Result<Self, StoreError> {
-        let session = Self::connect_to_queue(dsn).await?;
-        session.command("prepare a session for inbound events", WRITER_SETTINGS).await?;
-        Ok(session)
+        Self::open(dsn, Ear::Log, &[SETTINGS, QUEUE_SETTINGS, WRITER_SETTINGS].concat()).await
     }
 
     /// Whether the connection is gone.

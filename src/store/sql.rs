@@ -22,6 +22,8 @@ statements! {
     claim_inbound
     copy_attempts
     count_repeats
+    create_slot
+    drop_lost_slot
     drop_partitions
     due_page
     endpoint_state
@@ -29,6 +31,7 @@ statements! {
     fail_inbound
     forget_inbound
     forget_rejections
+    gap_times
     good_columns
     inbound_errors
     init_lock
@@ -54,6 +57,7 @@ statements! {
     publication_state
     published_tables
     raise_alert
+    raise_alert_once
     relation_oid
     release_held
     release_in_flight
@@ -77,6 +81,7 @@ statements! {
     store_tokens
     stuck_keys
     table_columns
+    table_states
     tail_cursor
     tail_page
     take_slot

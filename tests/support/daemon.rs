@@ -28,11 +28,15 @@ impl Site {
     /// An installation for `database` that captures `tables` and has the rest of its
     /// configuration from `config`. Loopback may be called, over http too.
     pub fn new(database: &Database, tables: &[&str], config: &str) -> Self {
+        Self::at((&database.url, &database.name), tables, config)
+    }
+
+    /// The same for the database at a URL, with a slot of this name.
+    pub fn at((url, slot): (&str, &str), tables: &[&str], config: &str) -> Self {
         let head = format!(
-            "[database]\nurl = {:?}\nslot = {:?}\ntables = {tables:?}\n\
+            "[database]\nurl = {url:?}\nslot = {slot:?}\ntables = {tables:?}\n\
              [security]\nallow_http = true\nallow_cidrs = [\"127.0.0.0/8\"]\n\
              [ops]\nlisten = \"\"\n",
-            database.url, database.name
         );
         let site = Self {
             home: TempDir::new().unwrap(),
@@ -47,6 +51,12 @@ impl Site {
     /// The same with an environment variable for every command.
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same with several of them.
+    pub fn with_variables(mut self, variables: Vec<(String, String)>) -> Self {
+        self.variables.extend(variables);
         self
     }
 
@@ -183,10 +193,16 @@ impl Daemon {
         }
     }
 
-    /// As the kernel ends it.
-    pub async fn kill(mut self) {
+    /// How it ended, if it did so by itself.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// As the kernel ends it. Returns everything it said.
+    pub async fn kill(mut self) -> String {
         self.child.kill().await.unwrap();
         self.drained().await;
+        self.log()
     }
 
     /// SIGTERM, without waiting.

@@ -150,10 +150,18 @@ impl Hooks {
     /// Answers each request as `reply` says. It is told how many came before with the same
     /// delivery id.
     pub async fn start(reply: impl Fn(&Hook) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_on("127.0.0.1:0", reply).await
+    }
+
+    /// The same on another address of this machine.
+    pub async fn start_on(
+        address: &str,
+        reply: impl Fn(&Hook) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let hooks = Arc::<Mutex<Vec<Hook>>>::default();
         let (counter, count) = watch::channel(0);
         let (kept, counter, reply) = (Arc::clone(&hooks), Arc::new(counter), Arc::new(reply));
-        let receiver = Receiver::start(move |peer| {
+        let receiver = Receiver::start_on(address, None, move |peer| {
             serve(peer, Arc::clone(&kept), Arc::clone(&counter), Arc::clone(&reply))
         })
         .await;

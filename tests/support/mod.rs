@@ -4,11 +4,15 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod clocks;
 pub mod daemon;
 pub mod hell;
 pub mod hooks;
 pub mod inbound;
+pub mod mount;
+pub mod ops;
 pub mod pg;
 pub mod poster;
+pub mod proxy;
 pub mod receiver;
 pub mod snippets;

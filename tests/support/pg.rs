@@ -27,6 +27,11 @@ impl Pg {
 
     /// A cluster of one's own with further settings.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_in(settings, Vec::new())
+    }
+
+    /// The same with an environment.
+    pub fn start_in(settings: &[(&str, &str)], environment: Vec<(String, String)>) -> Self {
         let mut all = vec![
             ("max_connections", "200"),
             ("max_wal_senders", "60"),
@@ -37,7 +42,8 @@ impl Pg {
         all.extend_from_slice(settings);
         let settings = all.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let template = Some(template());
-        let options = ClusterOptions { settings, template, ..ClusterOptions::default() };
+        let options =
+            ClusterOptions { settings, template, environment, ..ClusterOptions::default() };
         let cluster = Cluster::start(options).expect("a cluster starts");
         Self { cluster: Mutex::new(cluster) }
     }

@@ -169,7 +169,6 @@ pub(super) fn keepalives(values: &Values) -> Result<Option<Keepalives>, DsnError
 }
 
 /// Feedback goes out every 10 s, so that a peer which acknowledges none for a minute is gone.
-/// This, and not silence, is the sign: a walsender that skips a huge transaction is silent long.
 pub(super) fn tcp_user_timeout(values: &Values) -> Result<Option<Duration>, DsnError> {
     Ok(match values.number("tcp_user_timeout")? {
         None => Some(Duration::from_secs(60)),

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::endpoint::Ordering;
 use crate::event::DeliveryId;
 use crate::event::job::Job;
+use crate::lsn::Position;
 
 /// Who has which key.
 #[derive(Debug)]
@@ -41,6 +42,9 @@ struct Busy {
 struct Stuck {
     /// The last delivery that was parked behind it; gone once it is committed.
     last_parked: Weak<Job>,
+    /// The first of those that were parked behind it since its blocked rows were last asked for:
+    /// the answer knows nothing of it.
+    news: Option<Position>,
     /// The delivery that is to be retried, if that is what it is stuck behind.
     retry: Option<DeliveryId>,
     /// Blocked rows that were read, in order; the first may be under way.
@@ -61,6 +65,15 @@ pub(super) enum Admission {
     Block,
     /// The endpoint's one key is stuck: it stays where it was, and so does everything after it.
     Hold,
+}
+
+/// What waited in memory, in order.
+#[derive(Debug)]
+pub(super) struct Drained {
+    /// To be sent later.
+    pub(super) waiting: Vec<Arc<Job>>,
+    /// A key of it is stuck: for the queue, as blocked.
+    pub(super) blocked: Vec<Arc<Job>>,
 }
 
 impl Keys {
@@ -120,7 +133,10 @@ impl Keys {
     /// Later deliveries of its other key must not overtake a parked one either.
     fn park_behind(&mut self, job: &Arc<Job>) {
         for key in self.of(job) {
-            self.stuck.entry(key).or_default().last_parked = Arc::downgrade(job);
+            let stuck = self.stuck.entry(key).or_default();
+            stuck.last_parked = Arc::downgrade(job);
+            let position = job.delivery.event.position;
+            stuck.news = Some(stuck.news.map_or(position, |news| news.min(position)));
         }
     }
 
@@ -211,7 +227,7 @@ impl Keys {
 
     /// Gives up everything that waits in memory, for the queue. Stuck keys stay stuck; blocked
     /// rows that were read are read again, but for those that have their key and keep it.
-    pub(super) fn drain(&mut self, has_key: impl Fn(&Job) -> bool) -> Vec<Arc<Job>> {
+    pub(super) fn drain(&mut self, has_key: impl Fn(&Job) -> bool) -> Drained {
         let mut waiting: Vec<Arc<Job>> = Vec::new();
         let mut busy = std::mem::take(&mut self.busy);
         for job in busy.values_mut().flat_map(|busy| busy.waiting.drain(..)) {
@@ -219,6 +235,7 @@ impl Keys {
         }
         busy.retain(|_, busy| busy.is_under_way);
         self.busy = busy;
+        let blocked = self.block_stuck(&mut waiting);
         waiting.sort_by_key(|job| job.delivery.event.position);
         for (key, stuck) in &mut self.stuck {
             match stuck.run.front() {
@@ -230,7 +247,27 @@ impl Keys {
                 None => {}
             }
         }
-        waiting
+        Drained { waiting, blocked }
+    }
+
+    /// Takes out of `waiting` what has a stuck key: other rows of that key are blocked already and
+    /// would be read first.
+    fn block_stuck(&mut self, waiting: &mut Vec<Arc<Job>>) -> Vec<Arc<Job>> {
+        let mut blocked = Vec::new();
+        loop {
+            let is_stuck = |job: &Arc<Job>| self.of(job).any(|key| self.stuck.contains_key(&key));
+            let (behind, free): (Vec<_>, Vec<_>) =
+                std::mem::take(waiting).into_iter().partition(is_stuck);
+            *waiting = free;
+            if behind.is_empty() {
+                break;
+            }
+            // Their other keys are stuck now.
+            behind.iter().for_each(|job| self.park_behind(job));
+            blocked.extend(behind);
+        }
+        blocked.sort_by_key(|job| job.delivery.event.position);
+        blocked
     }
 
     /// A delivery with two keys waits behind both and is displaced once.
@@ -246,10 +283,13 @@ impl Keys {
     /// it is committed, so that finding none means that there are none.
     pub(super) fn next_to_read(&mut self) -> Option<(u64, bool)> {
         while let Some(key) = self.to_read.pop_front() {
-            match self.stuck.get(&key) {
+            match self.stuck.get_mut(&key) {
                 // It has got stuck anew; when the retry has ended it is read.
                 Some(stuck) if stuck.retry.is_some() => {}
-                Some(stuck) => return Some((key, stuck.last_parked.strong_count() == 0)),
+                Some(stuck) => {
+                    stuck.news = None;
+                    return Some((key, stuck.last_parked.strong_count() == 0));
+                }
                 None => {}
             }
         }
@@ -260,15 +300,19 @@ impl Keys {
     pub(super) fn take_run(
         &mut self,
         (key, is_complete): (u64, bool),
-        rows: Vec<Arc<Job>>,
+        mut rows: Vec<Arc<Job>>,
     ) -> Option<Arc<Job>> {
+        let known = rows.iter().take_while(|job| !self.has_news_before(job)).count();
+        // What was parked while the queue was asked is not in its answer.
+        let is_cut = known < rows.len() || self.stuck.get(&key).is_some_and(|s| s.news.is_some());
+        rows.truncate(known);
         let Some(first) = rows.first().cloned() else {
             let is_free = !self.busy.contains_key(&key)
                 && self
                     .stuck
                     .get(&key)
                     .is_some_and(|stuck| stuck.retry.is_none() && stuck.run.is_empty());
-            match (is_complete, is_free) {
+            match (is_complete && !is_cut, is_free) {
                 (true, true) => drop(self.stuck.remove(&key)),
                 (false, _) => self.to_read.push_back(key),
                 // Whoever has it reads when it is done.
@@ -294,6 +338,12 @@ impl Keys {
         }
         self.stuck.entry(key).or_default().run = rows.into();
         Some(first)
+    }
+
+    /// Whether something that goes before `job` was parked since its keys were last asked for.
+    fn has_news_before(&self, job: &Job) -> bool {
+        let news = |key| self.stuck.get(&key).and_then(|stuck| stuck.news);
+        self.of(job).filter_map(news).any(|news| news < job.delivery.event.position)
     }
 
     /// Blocked rows of `key` could not be read, or something else holds the first of them.

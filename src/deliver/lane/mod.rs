@@ -288,7 +288,10 @@ impl Lane {
             let mut started = under_way.iter().flatten().chain(admitted);
             started.any(|other| other.delivery.id == job.delivery.id)
         });
-        for job in behind.into_iter().rev() {
+        for job in behind.blocked {
+            self.park(job, Parking::Blocked);
+        }
+        for job in behind.waiting.into_iter().rev() {
             self.ready.push_front(job);
         }
         // A page on its way begins where the cursor was.

@@ -63,11 +63,8 @@ impl Session {
     ///
     /// As [`Session::connect`].
     pub async fn connect_to_claim(dsn: &Dsn, wake: Arc<Notify>) -> Result<Self, StoreError> {
-        let session = Self::open(dsn, Ear::Wake(wake)).await?;
-        for settings in [SETTINGS, QUEUE_SETTINGS, INBOUND_SETTINGS] {
-            session.command("prepare a session for inbound events", settings).await?;
-        }
-        Ok(session)
+        let settings = [SETTINGS, QUEUE_SETTINGS, INBOUND_SETTINGS].concat();
+        Self::open(dsn, Ear::Wake(wake), &settings).await
     }
 
     /// Makes the session that of `processor` for as long as it lives; false if there is another.

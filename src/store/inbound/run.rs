@@ -39,10 +39,7 @@ impl Session {
     ///
     /// As [`Session::connect`].
     pub async fn connect_to_run(dsn: &Dsn, limit: Duration) -> Result<Self, StoreError> {
-        let session = Self::open(dsn, Ear::Deaf).await?;
-        for settings in [SETTINGS, RUN_SETTINGS] {
-            session.command("prepare a session for handlers", settings).await?;
-        }
+        let session = Self::open(dsn, Ear::Deaf, &[SETTINGS, RUN_SETTINGS].concat()).await?;
         session.limit_statements(limit).await?;
         Ok(session)
     }

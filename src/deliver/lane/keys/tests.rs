@@ -1,6 +1,6 @@
 //! Order under random arrivals, outcomes and reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -34,6 +34,7 @@ fn number(job: &Job) -> u64 {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
+    Ready,
     Retry,
     Blocked,
 }
@@ -45,11 +46,40 @@ struct Model {
     /// Rows of the queue, by number.
     rows: BTreeMap<u64, ([u64; 2], State)>,
     unfinished: BTreeMap<u64, [u64; 2]>,
+    /// What is being read: the key, and the queue's answer as of when it was asked.
+    reading: Option<((u64, bool), Answer)>,
+    /// Arrivals go to the queue, and ready rows are read from it.
+    is_spilled: bool,
+    /// Ready rows that were read and are in memory.
+    paged: BTreeSet<u64>,
 }
 
+/// Blocked rows of a key, or none because its first is held by another key.
+type Answer = Option<Vec<(u64, [u64; 2])>>;
+
 impl Model {
+    fn new() -> Self {
+        Self {
+            keys: Keys::new(Ordering::Key, []),
+            under_way: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            unfinished: BTreeMap::new(),
+            reading: None,
+            is_spilled: false,
+            paged: BTreeSet::new(),
+        }
+    }
+
     fn arrive(&mut self, job: Arc<Job>) {
         self.unfinished.insert(number(&job), job.delivery.event.keys);
+        if self.is_spilled {
+            self.rows.insert(number(&job), (job.delivery.event.keys, State::Ready));
+        } else {
+            self.admit(job);
+        }
+    }
+
+    fn admit(&mut self, job: Arc<Job>) {
         match self.keys.admit(&job) {
             Admission::Start => self.start(job),
             Admission::Wait => {}
@@ -59,7 +89,36 @@ impl Model {
     }
 
     fn block(&mut self, job: &Job) {
+        self.paged.remove(&number(job));
         self.rows.insert(number(job), (job.delivery.event.keys, State::Blocked));
+    }
+
+    /// What waits in memory goes to the queue, and so does what arrives.
+    fn spill(&mut self) {
+        let under_way = &self.under_way;
+        let drained = self.keys.drain(|job| under_way.contains_key(&number(job)));
+        for job in drained.blocked {
+            self.block(&job);
+        }
+        for job in drained.waiting {
+            self.paged.remove(&number(&job));
+            self.rows.insert(number(&job), (job.delivery.event.keys, State::Ready));
+        }
+        self.is_spilled = true;
+    }
+
+    /// Reads the first ready row; none are left: memory is the way again. Whether it was spilled.
+    fn page(&mut self) -> bool {
+        let is_new = |row: &(&u64, &([u64; 2], State))| {
+            row.1.1 == State::Ready && !self.paged.contains(row.0)
+        };
+        let row = self.rows.iter().find(is_new).map(|(this, (keys, _))| (*this, *keys));
+        let was_spilled = std::mem::replace(&mut self.is_spilled, row.is_some());
+        if let Some((this, keys)) = row {
+            self.paged.insert(this);
+            self.admit(job(this, keys));
+        }
+        was_spilled
     }
 
     fn start(&mut self, job: Arc<Job>) {
@@ -73,13 +132,13 @@ impl Model {
 
     fn end(&mut self, this: u64, is_done: bool) {
         let Some(job) = self.under_way.remove(&this) else { return };
+        self.paged.remove(&this);
         if is_done {
             self.rows.remove(&this);
             self.unfinished.remove(&this);
             for next in self.keys.finish(&job) {
                 self.start(next);
             }
-            self.read();
         } else {
             for displaced in self.keys.stick(&job) {
                 self.block(&displaced);
@@ -95,47 +154,73 @@ impl Model {
         }
     }
 
-    /// What `blocked_run` answers, for every key that asks.
-    fn read(&mut self) {
-        let mut held = Vec::new();
-        while let Some((key, _)) = self.keys.next_to_read() {
-            let free = |this: &u64| !self.under_way.contains_key(this);
-            let blocked = |(this, (keys, state)): &(&u64, &([u64; 2], State))| {
-                *state == State::Blocked && keys.contains(&key) && free(this)
-            };
-            let candidates: Vec<(u64, [u64; 2])> =
-                self.rows.iter().filter(blocked).map(|(n, (keys, _))| (*n, *keys)).collect();
-            let run = match candidates.first() {
-                Some((this, keys)) if keys[0] != keys[1] => {
-                    let other = if keys[0] == key { keys[1] } else { keys[0] };
-                    if self.rows.range(..this).any(|(_, (keys, _))| keys.contains(&other)) {
-                        held.push(key);
-                        continue;
-                    }
-                    vec![(*this, *keys)]
+    /// Asks the queue for the next key that wants it; whether there was one.
+    fn begin_to_read(&mut self) -> bool {
+        if self.reading.is_some() {
+            return true;
+        }
+        let Some(asked) = self.keys.next_to_read() else { return false };
+        self.reading = Some((asked, self.blocked_run(asked.0)));
+        true
+    }
+
+    fn blocked_run(&self, key: u64) -> Answer {
+        let free = |this: &u64| !self.under_way.contains_key(this);
+        let blocked = |(this, (keys, state)): &(&u64, &([u64; 2], State))| {
+            *state == State::Blocked && keys.contains(&key) && free(this)
+        };
+        let candidates: Vec<(u64, [u64; 2])> =
+            self.rows.iter().filter(blocked).map(|(n, (keys, _))| (*n, *keys)).collect();
+        match candidates.first() {
+            Some((this, keys)) if keys[0] != keys[1] => {
+                let other = if keys[0] == key { keys[1] } else { keys[0] };
+                let holds = |row: (&u64, &([u64; 2], State))| {
+                    row.1.0.contains(&other) && row.1.1 != State::Ready
+                };
+                let is_held = self.rows.range(..this).any(holds);
+                (!is_held).then(|| vec![(*this, *keys)])
+            }
+            _ => Some(candidates.into_iter().take_while(|(_, k)| k[0] == k[1]).collect()),
+        }
+    }
+
+    /// The queue's answer comes.
+    fn end_reading(&mut self) {
+        match self.reading.take() {
+            Some((asked, Some(run))) => {
+                let run = run.into_iter().map(|(this, keys)| job(this, keys)).collect();
+                if let Some(first) = self.keys.take_run(asked, run) {
+                    self.start(first);
                 }
-                _ => candidates.into_iter().take_while(|(_, k)| k[0] == k[1]).collect(),
-            };
-            let run = run.into_iter().map(|(this, keys)| job(this, keys)).collect();
-            if let Some(first) = self.keys.take_run((key, true), run) {
-                self.start(first);
+            }
+            Some(((key, _), None)) => self.keys.read_again(key),
+            None => {}
+        }
+    }
+
+    /// Lets everything come to its end.
+    fn finish(&mut self) {
+        for _ in 0..10_000 {
+            let is_retry = |row: &(&u64, &([u64; 2], State))| row.1.1 == State::Retry;
+            if let Some(first) = self.under_way.keys().next().copied() {
+                self.end(first, true);
+            } else if let Some(retry) = self.rows.iter().find(is_retry).map(|(this, _)| *this) {
+                self.retry(retry);
+            } else if self.begin_to_read() {
+                self.end_reading();
+            } else if !self.page() {
+                return;
             }
         }
-        held.into_iter().for_each(|key| self.keys.read_again(key));
     }
 }
 
 proptest! {
     #[test]
     fn no_delivery_overtakes_another_of_its_key_and_none_is_forgotten(
-        steps in prop::collection::vec((0u8..4, 0usize..8, 0u64..4, 0u64..12), 0..200),
+        steps in prop::collection::vec((0u8..9, 0usize..8, 0u64..4, 0u64..12), 0..200),
     ) {
-        let mut model = Model {
-            keys: Keys::new(Ordering::Key, []),
-            under_way: BTreeMap::new(),
-            rows: BTreeMap::new(),
-            unfinished: BTreeMap::new(),
-        };
+        let mut model = Model::new();
         for (next, (action, pick, key, former)) in steps.into_iter().enumerate() {
             let former = if former < 4 { former } else { key };
             let nth = |model: &Model| model.under_way.keys().nth(pick).copied();
@@ -146,6 +231,10 @@ proptest! {
                         model.end(this, action == 1);
                     }
                 }
+                3 => drop(model.begin_to_read()),
+                4 => model.end_reading(),
+                5 => model.spill(),
+                6 | 7 => drop(model.is_spilled && model.page()),
                 _ => {
                     let due = |(this, (_, state)): (&u64, &([u64; 2], State))| {
                         (*state == State::Retry).then_some(*this)
@@ -156,23 +245,23 @@ proptest! {
                 }
             }
         }
-        for _ in 0..10_000 {
-            let Some(first) = model.under_way.keys().next().copied() else {
-                let retry = model.rows.iter().find(|(_, (_, state))| *state == State::Retry);
-                let Some(this) = retry.map(|(this, _)| *this) else {
-                    model.read();
-                    if model.under_way.is_empty() { break }
-                    continue;
-                };
-                model.retry(this);
-                continue;
-            };
-            model.end(first, true);
-        }
+        model.finish();
         prop_assert!(model.unfinished.is_empty(), "left: {:?}", model.unfinished);
         prop_assert_eq!(model.keys.waiting_count(), 0);
         prop_assert!(model.keys.busy.is_empty() && model.keys.stuck.is_empty());
     }
+}
+
+#[test]
+fn what_is_blocked_while_its_key_is_read_is_not_overtaken() {
+    let mut keys = Keys::new(Ordering::Key, [7]);
+    let jobs: Vec<_> = (1..4).map(|n| job(n, [7, 7])).collect();
+    assert!(keys.finish(&jobs[0]).is_empty(), "the retry has ended");
+    let asked = keys.next_to_read().unwrap();
+    assert_eq!(keys.admit(&jobs[1]), Admission::Block);
+    assert!(keys.take_run(asked, Vec::new()).is_none(), "it was not there yet");
+    assert_eq!(keys.admit(&jobs[2]), Admission::Block, "the key is still taken");
+    assert!(keys.next_to_read().is_some(), "and is read again");
 }
 
 #[test]
@@ -203,7 +292,7 @@ fn a_blocked_row_that_has_its_key_keeps_it_when_the_rest_goes_back_to_the_queue(
     assert!(keys.finish(&rows[0]).is_empty(), "the retry has ended");
     let asked = keys.next_to_read().unwrap();
     let first = keys.take_run(asked, rows[1..].to_vec()).unwrap();
-    assert!(keys.drain(|job| job.delivery.id == first.delivery.id).is_empty());
+    assert!(keys.drain(|job| job.delivery.id == first.delivery.id).waiting.is_empty());
     assert_eq!(keys.next_to_read(), None, "nobody else may have the key meanwhile");
     assert!(keys.finish(&first).is_empty());
     assert!(keys.next_to_read().is_some());

@@ -1,0 +1,1 @@
+select torture.act($1, $2, $3, $4, $5)

@@ -1,0 +1,2 @@
+drop trigger if exists no_space on walhook.attempt;
+drop trigger if exists no_space on walhook.pending

@@ -1,0 +1,5 @@
+begin;
+set local lock_timeout = '5s';
+lock walhook.attempt, walhook.pending in access exclusive mode;
+select pg_sleep(%SECONDS%);
+commit

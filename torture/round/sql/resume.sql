@@ -1,0 +1,1 @@
+update walhook.endpoint set state = 'active' where state = 'paused'

@@ -1,0 +1,1 @@
+update walhook.endpoint set state = $2 where name = $1
