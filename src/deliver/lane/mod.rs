@@ -288,12 +288,8 @@ impl Lane {
             let mut started = under_way.iter().flatten().chain(admitted);
             started.any(|other| other.delivery.id == job.delivery.id)
         });
-        for job in behind.blocked {
-            self.park(job, Parking::Blocked);
-        }
-        for job in behind.waiting.into_iter().rev() {
-            self.ready.push_front(job);
-        }
+        behind.blocked.into_iter().for_each(|job| self.park(job, Parking::Blocked));
+        behind.waiting.into_iter().rev().for_each(|job| self.ready.push_front(job));
         // A page on its way begins where the cursor was.
         self.is_page_stale = self.fetch.is_some();
         let (waiting, was_direct) = self.mode.spill(&mut self.ready);
