@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::Failed;
-use crate::consumer::{Consumer, Kind};
+use crate::consumer::Consumer;
 use crate::measure;
 use crate::poster::{self, Answers};
 use crate::site::Site;
