@@ -135,7 +135,8 @@ impl Reader {
         let mut next = Some(frame);
         while let Some(frame) = next {
             bytes += self.take(frame).await?;
-            next = if bytes < CHUNK_BYTES { stream.next_buffered()? } else { None };
+            let is_enough = bytes >= CHUNK_BYTES || self.lanes.got_full();
+            next = if is_enough { None } else { stream.next_buffered()? };
         }
         if self.router.has_learned() {
             let session = self.catalog.get().await?;

@@ -20,7 +20,7 @@ pub use endpoints::{EndpointState, Health, LoadedEndpoint};
 pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};
 pub use ledger::{Batch, ParkedJob, Rescheduled, Wait};
 pub use owner::{Checkpoint, SlotState};
-pub use queue::{BlockedRun, Bound, QueuedDelivery};
+pub use queue::{BlockedRun, Bound, Page, QueuedDelivery};
 pub use report::{EndpointReport, LoggedAttempt, OpenAlert, SlotReport, TailCursor};
 pub use schema::Installation;
 pub use session::Session;
