@@ -11,6 +11,7 @@
 //! reader never collects a transaction; each change is routed as it comes. Nothing travels back
 //! up but the confirmed LSN and the room that lanes have.
 
+mod forecast;
 mod gap;
 mod lanes;
 mod models;

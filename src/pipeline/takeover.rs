@@ -209,7 +209,7 @@ impl Setup {
         }
         // A session of its own: keeping house may take long, and lanes read the queue meanwhile.
         let watching = Arc::new(SharedSession::new(self.dsn.clone()));
-        let watcher = Watcher::new(&self, watching, &handles);
+        let watcher = Watcher::new(&self, watching, &handles, around.is_pressing);
         let signals =
             ledger::Signals { confirmed: confirmed_sender, writable: self.status.writable.clone() };
         let settings = ledger::Settings {
