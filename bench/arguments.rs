@@ -58,6 +58,8 @@ pub(crate) enum Scenario {
     Latency,
     /// Idle, one large transaction, parked events.
     Memory,
+    /// Memory with up to 1,000 endpoints.
+    Endpoints,
     /// What the application's inserts lose.
     Inserts,
     /// Receiver or log stand still for five seconds.
@@ -81,11 +83,12 @@ const GROWTH: [Scenario; 4] = [
     Scenario::GrowthModels,
 ];
 
-const ORDINARY: [Scenario; 7] = [
+const ORDINARY: [Scenario; 8] = [
     Scenario::Backlog,
     Scenario::Live,
     Scenario::Latency,
     Scenario::Memory,
+    Scenario::Endpoints,
     Scenario::Inserts,
     Scenario::Outage,
     Scenario::Inbound,

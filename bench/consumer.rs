@@ -19,7 +19,7 @@ use crate::site::Site;
 #[derive(Clone, Copy)]
 pub(crate) enum Kind<'a> {
     /// walhook with this many endpoints that all want everything, and further lines of
-    /// configuration for each endpoint.
+    /// configuration for each endpoint, where %NUMBER% is the endpoint's.
     Walhook { program: &'a Path, under: &'a str, endpoints: usize, settings: &'a str },
     /// The rival, which knows one endpoint.
     Node(&'a Rival),
@@ -165,6 +165,7 @@ fn config(site: &Site, sink: &Sink, endpoints: usize, settings: &str) -> String 
         let _ = write!(text, "[models.\"store.Order{number}\"]\ntable = {table:?}\n");
     }
     for number in 0..endpoints {
+        let settings = settings.replace("%NUMBER%", &number.to_string());
         let _ = write!(
             text,
             "[[endpoints]]\nname = \"e{number}\"\nurl = {:?}\nsecrets = [\"file:secret\"]\n{settings}\n",

@@ -3,6 +3,7 @@
 //! Each point is a backlog drained. CSV and plot go to `--out`.
 
 use std::fmt::Write as _;
+use std::time::Instant;
 
 use crate::Failed;
 use crate::load::{Commits, Load};
@@ -11,6 +12,9 @@ use crate::site::Site;
 use crate::table::{Table, fine, whole};
 use crate::throughput::{Run, drain_site};
 use crate::world::{PATIENCE, World};
+
+/// Rows filled at a time.
+const PIECE: u64 = 500_000;
 
 /// One point: how large, and what the drain says.
 type Point = (u64, Run);
@@ -70,6 +74,19 @@ async fn load(site: &Site, rows: u64) -> Result<(), Failed> {
     Ok(())
 }
 
+/// One statement for ten million rows would tell nobody how far it is.
+async fn fill_by_pieces(site: &Site, fill: &str, size: u64) -> Result<(), Failed> {
+    site.client.batch_execute("set synchronous_commit = off").await?;
+    let begun = Instant::now();
+    for first in (1..=size).step_by(PIECE as usize) {
+        let count = PIECE.min(size + 1 - first);
+        site.client.execute(fill, &[&(first as i64), &(count as i64), &(size as i64)]).await?;
+        let filled = first + count - 1;
+        eprintln!("bench: {filled} of {size} rows filled, {:.0} s", begun.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
 async fn filled(world: &World, fill: &str, size: u64) -> Result<Run, Failed> {
     let kind = world.walhook(1);
     let site = world.site(1).await?;
@@ -83,7 +100,7 @@ async fn filled(world: &World, fill: &str, size: u64) -> Result<Run, Failed> {
     world.sink.wait(1, PATIENCE).await;
     consumer.stop().await?;
     site.client.batch_execute("delete from walhook.attempt").await?;
-    site.client.execute(fill, &[&(size as i64)]).await?;
+    fill_by_pieces(&site, fill, size).await?;
     site.client.batch_execute("vacuum (analyze) walhook.attempt, walhook.pending").await?;
     load(&site, world.arguments.rows).await?;
     let what = format!("growth, {size} rows");

@@ -8,6 +8,7 @@
 
 mod arguments;
 mod consumer;
+mod endpoints;
 mod growth;
 mod inbound;
 mod inserts;
@@ -61,6 +62,7 @@ async fn run(arguments: Arguments) -> Result<(), Failed> {
             Scenario::Live => throughput::live(&world).await?,
             Scenario::Latency => latency::latency(&world).await?,
             Scenario::Memory => memory::memory(&world).await?,
+            Scenario::Endpoints => endpoints::endpoints(&world).await?,
             Scenario::Inserts => inserts::inserts(&world).await?,
             Scenario::Inbound => inbound::inbound(&world).await?,
             Scenario::Outage => outage::outage(&world).await?,

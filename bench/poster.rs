@@ -75,8 +75,8 @@ async fn converse(
 fn is_whole(answer: &[u8]) -> bool {
     let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
     let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
-    let length: Option<usize> =
-        text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let length = |line: &str| line.strip_prefix("content-length: ")?.parse::<usize>().ok();
+    let length = text.lines().find_map(length);
     match length {
         Some(length) => answer.len() >= head + 4 + length,
         None if text.contains("transfer-encoding: chunked") => answer.ends_with(b"0\r\n\r\n"),

@@ -40,6 +40,8 @@ pub struct Metrics {
     pub slot_lag_bytes: Gauge,
     /// Age of the oldest transaction that is not settled; 0 when there is none.
     pub slot_lag_seconds: Gauge<f64, std::sync::atomic::AtomicU64>,
+    /// Time until the slot is lost at the rate of the last minute; infinite if it is not.
+    pub slot_to_loss: Gauge<f64, std::sync::atomic::AtomicU64>,
     /// Whether replication streams.
     pub streaming: Gauge,
     /// Gaps in the WAL that were found.
@@ -84,9 +86,11 @@ impl Default for Metrics {
             inbound_types: Mutex::default(),
             slot_lag_bytes: Gauge::default(),
             slot_lag_seconds: Gauge::default(),
+            slot_to_loss: Gauge::default(),
             streaming: Gauge::default(),
             gaps: Counter::default(),
         };
+        metrics.slot_to_loss.set(f64::INFINITY);
         metrics.register();
         metrics
     }
@@ -134,6 +138,12 @@ impl Metrics {
             "Age of the oldest unsettled transaction",
             Unit::Seconds,
             self.slot_lag_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "slot_to_loss",
+            "Time until the slot is lost at the rate of the last minute; +Inf if it is not",
+            Unit::Seconds,
+            self.slot_to_loss.clone(),
         );
         registry.register(
             "inbound_events",

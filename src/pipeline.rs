@@ -11,6 +11,7 @@
 //! reader never collects a transaction; each change is routed as it comes. Nothing travels back
 //! up but the confirmed LSN and the room that lanes have.
 
+mod forecast;
 mod gap;
 mod lanes;
 mod models;
@@ -136,7 +137,8 @@ impl Reader {
         let mut next = Some(frame);
         while let Some(frame) = next {
             bytes += self.take(frame).await?;
-            next = if bytes < CHUNK_BYTES { stream.next_buffered()? } else { None };
+            let is_enough = bytes >= CHUNK_BYTES || self.lanes.got_full();
+            next = if is_enough { None } else { stream.next_buffered()? };
         }
         if self.router.has_learned() {
             let session = self.catalog.get().await?;

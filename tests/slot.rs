@@ -5,8 +5,10 @@
 
 mod support;
 
+use std::time::Instant;
+
 use support::daemon::{Site, endpoint};
-use support::hooks::Hooks;
+use support::hooks::{Hooks, PATIENCE};
 use support::ops::{becomes, free_address};
 use support::pg::{Database, Pg};
 
@@ -99,4 +101,35 @@ async fn readyz_follows_the_server() {
     tokio::task::block_in_place(|| pg.cluster().restart().unwrap());
     becomes(&address, "/readyz", 200).await;
     daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_slot_that_will_be_lost_is_told_of_with_the_time_left() {
+    let pg = Pg::start_with(&[("max_slot_wal_keep_size", "512MB")]);
+    let hooks = Hooks::ok().await;
+    let (database, site) = site(&pg, &hooks).await;
+    let daemon = site.up().await;
+    // The log cannot be written, so nothing is confirmed while WAL is.
+    let locker = database.connect().await;
+    let lock = "begin; lock table walhook.attempt in share mode";
+    locker.client.batch_execute(lock).await.unwrap();
+    database.execute("insert into items values (1)").await;
+    hooks.arrived(1).await;
+    let write = "select pg_logical_emit_message(false, 'filling', repeat('x', 400000))";
+    let alerts = "select count(*) from walhook.alert where kind = 'slot_at_risk' \
+                  and (details ->> 'seconds_to_loss')::int between 1 and 3600";
+    let deadline = Instant::now() + PATIENCE;
+    while database.query_one::<i64>(alerts, &[]).await == 0 {
+        assert!(Instant::now() < deadline, "no alert:\n{}", daemon.log());
+        database.execute(write).await;
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let (_, status, _) = site.walhook(&["status"]).await;
+    assert!(
+        status.contains("lost after another") && status.contains(", in about 0 h "),
+        "{status}"
+    );
+    locker.client.batch_execute("rollback").await.unwrap();
+    daemon.stop().await;
+    assert_eq!(database.query_one::<i64>(alerts, &[]).await, 1);
 }

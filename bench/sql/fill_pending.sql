@@ -1,8 +1,8 @@
--- $1 deliveries that wait for a retry tomorrow, each of a row of its own.
+-- Deliveries that wait for a retry tomorrow, each of a row of its own: $2 from row $1 on, of $3 in all.
 with waiting as (
     select row,
            'evt_' || substr(md5(row::text), 1, 26) as event_id
-    from   generate_series(1, $1::bigint) as row
+    from   generate_series($1::bigint, least($3::bigint, $1::bigint + $2::bigint - 1)) as row
 ),
 body as (
     insert into walhook.body (event_id, shape, body)

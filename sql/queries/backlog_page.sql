@@ -1,7 +1,8 @@
 -- backlog_page: ready deliveries of endpoint $1 after position ($2, $3), in order, but for those
--- in memory ($6): at most $4 rows, and no more than the first row beyond $5 bytes.
+-- in memory ($6): at most $4 rows, and $5 bytes; a first one larger than that comes without its body.
 select p.delivery_id, p.commit_lsn, p.ordinal, p.event_id, p.event_type, p.committed_at,
-       p.key_hash, p.former_key_hash, p.shape, p.attempts, p.charged, p.version, b.body
+       p.key_hash, p.former_key_hash, p.shape, p.attempts, p.charged, p.version, p.bytes,
+       case when p.bytes <= $5::int8 then b.body end as body
 from   (
            select q.*,
                   sum(q.bytes) over (order by q.commit_lsn, q.ordinal, q.delivery_id) - q.bytes as bytes_before
@@ -17,5 +18,6 @@ from   (
                   ) as q
        ) as p
 join   walhook.body as b on b.event_id = p.event_id and b.shape = p.shape
-where  p.bytes_before <= $5
+where  p.bytes_before = 0
+or     p.bytes_before + p.bytes <= $5::int8
 order  by p.commit_lsn, p.ordinal

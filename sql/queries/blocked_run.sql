@@ -1,6 +1,6 @@
 -- blocked_run: blocked deliveries of endpoint $1 with key $2, in order, but for those in memory
--- ($4): the first, and those after it up to one with two keys, at most $3 and no more than the
--- first one beyond $5 bytes. One with two keys comes alone, and is_held says whether something
+-- ($4): the first, and those after it up to one with two keys, at most $3 and $5 bytes; a first
+-- one larger than that comes without its body. One with two keys comes alone, and is_held says whether something
 -- earlier holds its other key.
 with candidates as (
     (
@@ -34,7 +34,8 @@ with candidates as (
     window in_order as (order by commit_lsn, ordinal rows unbounded preceding)
 )
 select r.delivery_id, r.commit_lsn, r.ordinal, r.event_id, r.event_type, r.committed_at,
-       r.key_hash, r.former_key_hash, r.shape, r.attempts, r.charged, r.version, b.body,
+       r.key_hash, r.former_key_hash, r.shape, r.attempts, r.charged, r.version, r.bytes,
+       case when r.bytes <= $5::int8 then b.body end as body,
        r.key_hash <> r.former_key_hash and exists (
            select
            from   walhook.pending as earlier
@@ -47,6 +48,6 @@ select r.delivery_id, r.commit_lsn, r.ordinal, r.event_id, r.event_type, r.commi
 from   run as r
 join   walhook.body as b on b.event_id = r.event_id and b.shape = r.shape
 where  (r.doubles = 0 or r.place = 1)
-and    r.bytes_before <= $5
+and    (r.place = 1 or r.bytes_before + r.bytes <= $5::int8)
 order  by r.place
 limit  $3

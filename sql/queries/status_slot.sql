@@ -10,6 +10,13 @@ select s.active,
            else greatest(0, extract(epoch from now() - c.at))
        end::float8                                                      as lag_seconds,
        s.safe_wal_size                                                  as safe_wal_bytes,
+       -- What was written since the last checkpoint says how fast the rest goes.
+       case
+           when s.wal_status = 'lost' then 0
+           when pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn) > 131072
+               then greatest(0, s.safe_wal_size) * extract(epoch from now() - c.at)
+                    / pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn)
+       end::float8                                                      as seconds_to_loss,
        o.host                                                           as owner_host,
        o.pid                                                            as owner_pid
 from   pg_replication_slots as s

@@ -80,6 +80,10 @@ impl Status {
             (Some("lost"), _) => text.push_str(", LOST: walhook init"),
             (_, Some(safe)) => {
                 let _ = write!(text, ", lost after another {}", bytes(safe));
+                if let Some(seconds) = slot.seconds_to_loss {
+                    let minutes = (seconds / 60.0) as u64;
+                    let _ = write!(text, ", in about {} h {} min", minutes / 60, minutes % 60);
+                }
             }
             (_, None) => {}
         }

@@ -30,7 +30,7 @@ struct Inner {
 }
 
 /// Many receivers close after 60 s or more of silence; a longer rest only buys resets.
-const LONGEST_REST: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// An answer has at most this many headers; more are a broken answer (whose status counts).
 const MOST_HEADERS: usize = 1000;
@@ -56,14 +56,14 @@ impl Connection {
         Ok(Self(Box::new(Inner { sender, driver, ended: false, seen, idle_since })))
     }
 
-    /// Whether it has rested too long to be used again.
-    pub fn is_stale(&self) -> bool {
-        self.0.idle_since.elapsed() > LONGEST_REST
+    /// Since when it waits for its next request.
+    pub(super) fn idle_since(&self) -> Instant {
+        self.0.idle_since
     }
 
     /// Whether the peer has kept it open, as far as is known now.
     pub(super) async fn is_usable(&mut self) -> bool {
-        !self.is_stale() && self.settle().await
+        self.0.idle_since.elapsed() <= LONGEST_REST && self.settle().await
     }
 
     /// What comes in from now on.

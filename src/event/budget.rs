@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::task::AtomicWaker;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a delivery takes besides its body: itself, its event, its place in queues.
 const OVERHEAD: usize = 512;
@@ -28,6 +29,38 @@ pub struct Charge {
     share: Arc<Share>,
     bytes: usize,
     is_given_back: AtomicBool,
+    /// Room among the large ones, until it is dropped.
+    large: Option<LargeRoom>,
+}
+
+/// Memory for single deliveries that are larger than a lane's share, of all lanes together: each
+/// lane alone would have room for one, and a hundred lanes would not.
+#[derive(Clone, Debug)]
+pub struct Large {
+    kilobytes: Arc<Semaphore>,
+    total: u32,
+}
+
+/// Room taken in [`Large`]; given back when dropped.
+#[derive(Debug)]
+pub struct LargeRoom {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Large {
+    /// Room for `bytes`.
+    pub fn new(bytes: usize) -> Self {
+        let total = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).max(1);
+        Self { kilobytes: Arc::new(Semaphore::new(total as usize)), total }
+    }
+
+    /// Waits for room for `bytes`; who wants more than there is gets all of it.
+    pub async fn take(&self, bytes: usize) -> Option<LargeRoom> {
+        let wanted = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(self.total);
+        let permit = Arc::clone(&self.kilobytes).acquire_many_owned(wanted).await;
+        // It is never closed.
+        permit.ok().map(|permit| LargeRoom { _permit: permit })
+    }
 }
 
 impl Share {
@@ -39,7 +72,12 @@ impl Share {
     /// Takes `bytes`, past the limit if need be: who takes looks at [`Share::is_over`] afterwards.
     pub fn take(self: &Arc<Self>, bytes: usize) -> Charge {
         self.used.fetch_add(bytes, Ordering::Relaxed);
-        Charge { share: Arc::clone(self), bytes, is_given_back: AtomicBool::new(false) }
+        Charge {
+            share: Arc::clone(self),
+            bytes,
+            is_given_back: AtomicBool::new(false),
+            large: None,
+        }
     }
 
     /// Whether more is taken than the limit.
@@ -69,6 +107,17 @@ impl Share {
 }
 
 impl Charge {
+    /// The same for a delivery that has room among the large ones.
+    pub fn with(mut self, large: Option<LargeRoom>) -> Self {
+        self.large = large;
+        self
+    }
+
+    /// Whether it takes room among the large ones.
+    pub fn is_large(&self) -> bool {
+        self.large.is_some()
+    }
+
     /// Gives the room back although the memory is still taken: nobody is to wait for it.
     pub fn give_back(&self) {
         if self.is_given_back.swap(true, Ordering::AcqRel) {

@@ -8,6 +8,9 @@ use tokio::sync::Notify;
 /// healthy PostgreSQL ever leaves behind, and few enough that a crash repeats little.
 const MOST_UNLOGGED: usize = 10_000;
 
+/// Bytes of answers that may wait likewise: they are in nobody's share of the memory budget.
+const MOST_UNLOGGED_BYTES: usize = 8 * 1024 * 1024;
+
 /// Outcomes that make a batch worth writing at once.
 pub const FULL_BATCH: usize = 1_000;
 
@@ -18,6 +21,7 @@ pub const FULL_BATCH: usize = 1_000;
 pub struct Gate {
     slot_held: AtomicBool,
     unlogged: AtomicUsize,
+    unlogged_bytes: AtomicUsize,
     changed: Notify,
     hurry: Notify,
 }
@@ -34,8 +38,10 @@ impl Gate {
         self.slot_held.load(Ordering::Acquire)
     }
 
-    /// Notes an outcome that is on its way to the log; a full batch of them hurries the ledger.
-    pub fn add_unlogged(&self) {
+    /// Notes an outcome that is on its way to the log, with an answer of `bytes`; a full batch of
+    /// them hurries the ledger.
+    pub fn add_unlogged(&self, bytes: usize) {
+        self.unlogged_bytes.fetch_add(bytes, Ordering::AcqRel);
         let before = self.unlogged.fetch_add(1, Ordering::AcqRel);
         if (before + 1).is_multiple_of(FULL_BATCH) {
             self.hurry();
@@ -52,17 +58,20 @@ impl Gate {
         self.hurry.notified().await;
     }
 
-    /// Notes that `count` outcomes are in the log.
-    pub fn remove_unlogged(&self, count: usize) {
+    /// Notes that `count` outcomes are in the log, with answers of `bytes` in all.
+    pub fn remove_unlogged(&self, count: usize, bytes: usize) {
+        let bytes_before = self.unlogged_bytes.fetch_sub(bytes, Ordering::AcqRel);
         let before = self.unlogged.fetch_sub(count, Ordering::AcqRel);
-        if before >= MOST_UNLOGGED {
+        if before >= MOST_UNLOGGED || bytes_before >= MOST_UNLOGGED_BYTES {
             self.changed.notify_waiters();
         }
     }
 
     /// Whether an attempt may begin.
     pub fn is_open(&self) -> bool {
-        self.is_slot_held() && self.unlogged.load(Ordering::Acquire) < MOST_UNLOGGED
+        self.is_slot_held()
+            && self.unlogged.load(Ordering::Acquire) < MOST_UNLOGGED
+            && self.unlogged_bytes.load(Ordering::Acquire) < MOST_UNLOGGED_BYTES
     }
 
     /// Returns once an attempt may begin. Cancel-safe.
@@ -76,5 +85,22 @@ impl Gate {
             }
             changed.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_answers_that_are_not_logged_stop_new_attempts() {
+        let gate = Gate::default();
+        gate.set_slot_held(true);
+        gate.add_unlogged(MOST_UNLOGGED_BYTES - 1);
+        assert!(gate.is_open());
+        gate.add_unlogged(1);
+        assert!(!gate.is_open());
+        gate.remove_unlogged(2, MOST_UNLOGGED_BYTES);
+        assert!(gate.is_open());
     }
 }

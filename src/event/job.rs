@@ -122,6 +122,15 @@ pub struct Outcome {
     pub then: Then,
 }
 
+impl Outcome {
+    /// Memory that the answer takes, which no lane's share counts.
+    pub fn answer_bytes(&self) -> usize {
+        let Attempt { response_headers, response_body, error, signature, .. } = &self.attempt;
+        let error = error.as_ref().map_or(0, |(_, message)| message.len());
+        response_headers.len() + response_body.len() + error + signature.len()
+    }
+}
+
 /// What follows an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {

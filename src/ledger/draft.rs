@@ -32,6 +32,8 @@ pub(super) struct Draft {
     pub(super) waiting: Vec<oneshot::Sender<()>>,
     /// Bytes of bodies in the rows.
     pub(super) bytes: usize,
+    /// Bytes of answers in the log's rows.
+    pub(super) answer_bytes: usize,
     /// When the first row came.
     pub(super) since: Option<Instant>,
 }
@@ -64,6 +66,7 @@ impl Draft {
             Then::Retry { .. } => self.wait(&outcome.job, wait_after(&outcome)),
         }
         self.bytes += outcome.job.delivery.body.len();
+        self.answer_bytes += outcome.answer_bytes();
         self.outcomes.push(outcome);
     }
 

@@ -25,11 +25,14 @@ use window::{Former, Window};
 /// Rows of one batch. COPY's cost a row no longer falls beyond this.
 const MOST_ROWS: usize = FULL_BATCH;
 
-/// Bytes of bodies in one batch: large ones make small batches.
+/// Bytes of bodies and answers in one batch: large ones make small batches.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long the first row of a batch waits for others.
 const LINGER: Duration = Duration::from_millis(50);
+
+/// A batch that takes longer than this found the log standing still.
+const STALL: Duration = Duration::from_millis(500);
 
 /// An advance without deliveries is checkpointed at most this often, and only when it releases
 /// more than [`IDLE_BYTES`]: each checkpoint makes WAL, which makes the next keepalive.
@@ -160,11 +163,11 @@ impl Ledger {
             }
             Entry::Flush(written) => self.draft.waiting.push(written),
             Entry::Attempted(outcome) => {
-                self.settle(&outcome.job);
+                self.settle(&outcome.job, now);
                 self.draft.attempted(outcome);
             }
             Entry::Parked(job, parking, receipt) => {
-                self.settle(&job);
+                self.settle(&job, now);
                 self.draft.park(&job, parking);
                 self.draft.receipts.extend(receipt);
             }
@@ -176,15 +179,15 @@ impl Ledger {
 
     /// In the window a delivery is settled as soon as its row is in the draft: the checkpoint of
     /// the same transaction says so, and nobody hears of it before the commit.
-    fn settle(&mut self, job: &crate::event::job::Job) {
+    fn settle(&mut self, job: &crate::event::job::Job, now: Instant) {
         if let Some(slot) = job.slot {
-            self.window.settle(slot, job.delivery.id);
+            self.window.settle(slot, job.delivery.id, now.into_std());
         }
     }
 
     fn mark_overdue(&mut self, now: Instant) {
         for job in self.window.overdue(now.into_std()) {
-            self.settle(&job);
+            self.settle(&job, now);
             self.draft.mark_in_flight(job);
             self.draft.touch(now.into_std());
         }
@@ -203,7 +206,7 @@ impl Ledger {
 
     fn is_flush_due(&self, now: Instant) -> bool {
         self.draft.rows() >= MOST_ROWS
-            || self.draft.bytes >= MOST_BYTES
+            || self.draft.bytes + self.draft.answer_bytes >= MOST_BYTES
             || !self.draft.waiting.is_empty()
             || self.draft.since.is_some_and(|since| Instant::from_std(since) + LINGER <= now)
             || (self.releases_enough() && self.checkpointed_at + IDLE_INTERVAL <= now)
@@ -231,8 +234,13 @@ impl Ledger {
             && goal.watermark == self.checkpoint.watermark
             && goal.confirmed == self.checkpoint.confirmed;
         if !is_nothing {
+            let begun = Instant::now();
             self.write(&draft, goal).await?;
-            self.gate.remove_unlogged(draft.outcomes.len());
+            let taken = begun.elapsed();
+            if taken >= STALL {
+                self.window.lose(taken);
+            }
+            self.gate.remove_unlogged(draft.outcomes.len(), draft.answer_bytes);
             for job in &draft.marked {
                 job.set_row_version(1);
             }

@@ -12,8 +12,14 @@ use crate::event::DeliveryId;
 use crate::event::job::{Job, Passage};
 use crate::lsn::{Lsn, Position};
 
-/// A delivery that holds the watermark this long is settled by a row in the queue instead.
+/// A delivery that holds the watermark this long is settled by a row in the queue instead, and so
+/// are those behind it that are as old.
 const LONGEST_HOLD: Duration = Duration::from_secs(2);
+
+/// While the watermark moves, a full lane may take longer than that to come to its last delivery,
+/// and a row for each would make it slower still. One that is older than this is settled by a row
+/// all the same: a receiver that is slow must not hold the watermark for long.
+const LONGEST_AGE: Duration = Duration::from_secs(10);
 
 /// Unsettled positions beyond which the oldest are settled likewise, whatever their age.
 const MOST_SLOTS: usize = 100_000;
@@ -30,6 +36,11 @@ pub(super) struct Window {
     watermark: Position,
     confirmed: Lsn,
     former: Option<Former>,
+    /// Since when the first slot is the first.
+    first_since: Option<Instant>,
+    /// Time in which nothing could be settled, since the log could not be written: it counts
+    /// against no delivery.
+    lost: Duration,
 }
 
 /// What a former process settled beyond the watermark.
@@ -54,7 +65,15 @@ struct Slot {
 impl Window {
     /// An empty window behind what is settled already.
     pub(super) fn new(watermark: Position, confirmed: Lsn) -> Self {
-        Self { slots: VecDeque::new(), first: 0, watermark, confirmed, former: None }
+        Self {
+            slots: VecDeque::new(),
+            first: 0,
+            watermark,
+            confirmed,
+            former: None,
+            first_since: None,
+            lost: Duration::ZERO,
+        }
     }
 
     /// The same behind a former process: what it settled is read again, and skipped.
@@ -81,12 +100,21 @@ impl Window {
         self.slots.iter().map(|slot| slot.commit_milliseconds).chain(former).min()
     }
 
+    /// Nothing could be settled for so long.
+    pub(super) fn lose(&mut self, time: Duration) {
+        self.lost += time;
+    }
+
     /// Takes up a passage; those with deliveries are numbered from 0 in order.
     pub(super) fn pass(&mut self, passage: Passage, now: Instant) {
         let Passage { position, end, jobs } = passage;
+        let now = now.checked_sub(self.lost).unwrap_or(now);
         if let Some(job) = jobs.first() {
             let commit_milliseconds = job.delivery.event.id.commit_milliseconds();
             let after = end.map(|end| (position, Some(end)));
+            if self.slots.is_empty() {
+                self.first_since = Some(now);
+            }
             self.slots.push_back(Slot {
                 position,
                 commit_milliseconds,
@@ -103,13 +131,14 @@ impl Window {
     }
 
     /// Settles a delivery of slot `number`. Settling twice is settling once.
-    pub(super) fn settle(&mut self, number: u64, delivery: DeliveryId) {
+    pub(super) fn settle(&mut self, number: u64, delivery: DeliveryId, now: Instant) {
         let Some(index) = number.checked_sub(self.first) else { return };
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
         slot.unsettled.retain(|job| job.delivery.id != delivery);
         while self.slots.front().is_some_and(|slot| slot.unsettled.is_empty()) {
             let Some(slot) = self.slots.pop_front() else { return };
             self.first += 1;
+            self.first_since = Some(now.checked_sub(self.lost).unwrap_or(now));
             self.advance(slot.position, None);
             if let Some((position, end)) = slot.after {
                 self.advance(position, end);
@@ -120,12 +149,14 @@ impl Window {
     /// Deliveries that have held the watermark too long.
     pub(super) fn overdue(&self, now: Instant) -> Vec<Arc<Job>> {
         let surplus = self.slots.len().saturating_sub(MOST_SLOTS);
+        let now = now.checked_sub(self.lost).unwrap_or(now);
+        let held = |since: Instant| now.saturating_duration_since(since);
+        let stands = self.first_since.is_some_and(|since| held(since) >= LONGEST_HOLD);
+        let oldest = if stands { LONGEST_HOLD } else { LONGEST_AGE };
         self.slots
             .iter()
             .enumerate()
-            .take_while(|(index, slot)| {
-                *index < surplus || now.saturating_duration_since(slot.since) >= LONGEST_HOLD
-            })
+            .take_while(|(index, slot)| *index < surplus || held(slot.since) >= oldest)
             .flat_map(|(_, slot)| slot.unsettled.iter().cloned())
             .take(MOST_OVERDUE)
             .collect()
@@ -133,7 +164,10 @@ impl Window {
 
     /// When [`Window::overdue`] will first return something.
     pub(super) fn next_overdue(&self) -> Option<Instant> {
-        self.slots.front().map(|slot| slot.since + LONGEST_HOLD)
+        let first = self.slots.front()?;
+        let stands = self.first_since.map(|since| since.max(first.since) + LONGEST_HOLD);
+        let aged = first.since + LONGEST_AGE;
+        Some(stands.map_or(aged, |stands| stands.min(aged)) + self.lost)
     }
 
     fn advance(&mut self, position: Position, end: Option<Lsn>) {
@@ -194,7 +228,11 @@ mod tests {
     }
 
     fn settle(window: &mut Window, job: &Job) {
-        window.settle(job.slot.unwrap(), job.delivery.id);
+        settle_at(window, job, Instant::now());
+    }
+
+    fn settle_at(window: &mut Window, job: &Job, now: Instant) {
+        window.settle(job.slot.unwrap(), job.delivery.id, now);
     }
 
     #[test]
@@ -244,13 +282,39 @@ mod tests {
         let later = now + Duration::from_secs(1);
         let second = change(&mut window, 1, at(20, 0), later);
         assert!(window.overdue(now + Duration::from_millis(1999)).is_empty());
+        assert_eq!(window.next_overdue(), Some(now + LONGEST_HOLD));
         let overdue = window.overdue(now + LONGEST_HOLD);
         assert_eq!(overdue.len(), 1);
         assert_eq!(overdue[0].delivery.id, first.delivery.id);
-        settle(&mut window, &first);
+        settle_at(&mut window, &first, later);
         assert_eq!(window.next_overdue(), Some(later + LONGEST_HOLD));
         settle(&mut window, &second);
         assert_eq!(window.next_overdue(), None);
+    }
+
+    #[test]
+    fn a_long_queue_that_moves_is_not_overdue_before_it_is_old() {
+        let (mut window, begin) = (Window::new(at(0, 0), Lsn(0)), Instant::now());
+        let jobs: Vec<_> =
+            (0..9).map(|slot| change(&mut window, slot, at(slot + 1, 0), begin)).collect();
+        for (second, job) in (1..).zip(&jobs[..8]) {
+            let now = begin + Duration::from_secs(second);
+            assert!(window.overdue(now).is_empty());
+            settle_at(&mut window, job, now);
+        }
+        assert_eq!(window.next_overdue(), Some(begin + LONGEST_AGE));
+        assert_eq!(window.overdue(begin + LONGEST_AGE).len(), 1);
+    }
+
+    #[test]
+    fn time_in_which_the_log_could_not_be_written_counts_against_nobody() {
+        let (mut window, begin) = (Window::new(at(0, 0), Lsn(0)), Instant::now());
+        let _held = change(&mut window, 0, at(10, 0), begin);
+        let outage = Duration::from_secs(60);
+        window.lose(outage);
+        assert!(window.overdue(begin + outage).is_empty());
+        assert_eq!(window.overdue(begin + outage + LONGEST_HOLD).len(), 1);
+        assert_eq!(window.next_overdue(), Some(begin + outage + LONGEST_HOLD));
     }
 
     #[test]

@@ -42,11 +42,19 @@ pub(super) struct Lanes {
     entries: Vec<Entry>,
     /// Alerts that were raised already: kind, endpoint, subject.
     raised: HashSet<(&'static str, usize, String)>,
+    /// A lane got full since the last hand-over.
+    got_full: bool,
 }
 
 impl Lanes {
     pub(super) fn new(lanes: Vec<LaneHandle>) -> Self {
-        Self { lanes, touched: Vec::new(), entries: Vec::new(), raised: HashSet::new() }
+        Self {
+            lanes,
+            touched: Vec::new(),
+            entries: Vec::new(),
+            raised: HashSet::new(),
+            got_full: false,
+        }
     }
 
     /// Makes a delivery of what was routed, for its lane or for the queue, unless it is settled
@@ -59,6 +67,7 @@ impl Lanes {
             return None;
         }
         let charge = lane.share.take(footprint(body.len()));
+        self.got_full |= lane.share.is_over();
         let event_type = trimmed.then(|| Arc::clone(&event.event_type));
         let delivery = Delivery { id, endpoint: lane.endpoint.id, event, body };
         let job = Arc::new(Job::routed(delivery, shape, replay.next_slot(), charge));
@@ -135,11 +144,18 @@ impl Lanes {
 
     /// Gives every lane what was queued for it, at once.
     pub(super) fn hand_over(&mut self) {
+        self.got_full = false;
         for index in self.touched.drain(..) {
             let lane = &mut self.lanes[index];
             // A lane that is gone was told to stop; its deliveries stay unsettled and come again.
             let _ = lane.sender.send(ToLane::Deliver(std::mem::take(&mut lane.queued)));
         }
+    }
+
+    /// Whether a lane got full since the last hand-over. That many lanes want what is read may
+    /// make much of little.
+    pub(super) fn got_full(&self) -> bool {
+        self.got_full
     }
 
     /// A lane's share that is over its limit.

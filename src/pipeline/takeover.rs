@@ -19,15 +19,16 @@ use super::{gap, models};
 use crate::capture::Capture;
 use crate::deliver::client::Client;
 use crate::deliver::lane::{self, Lane, Surroundings};
-use crate::event::budget::Share;
+use crate::event::budget::{Large, Share};
 use crate::event::gate::Gate;
+use crate::event::job::Entry;
 use crate::ledger::{self, Ledger};
 use crate::lsn::Lsn;
 use crate::replication::{Session, Stream, System};
 use crate::route::{Router, RouterSettings};
 use crate::store::{self, Checkpoint, Lines, LoadedEndpoint, SharedSession};
 
-/// Requests that all lanes together may have under way, beyond one each.
+/// Connections that all lanes together may have open, beyond one each.
 const MOST_CONNECTIONS: usize = 512;
 
 /// Taking the slot waits for a batch that the former holder has begun, and a frozen one's is ended
@@ -36,7 +37,11 @@ const TAKING_LIMIT: Duration = Duration::from_secs(60);
 
 /// The smallest share of the memory budget: a lane must hold a few deliveries to keep its
 /// connections busy.
-const SMALLEST_SHARE: usize = 64 * 1024;
+const SMALLEST_SHARE: usize = 16 * 1024;
+
+/// Part of the budget that what is read back from the queue may take besides, and as much again
+/// for single deliveries larger than a lane's part of it.
+const READ_BACK: usize = 4;
 
 impl Setup {
     /// Starts streaming and takes the slot. Streaming first: only the slot's holder may change
@@ -220,6 +225,25 @@ impl Setup {
         Ok(loaded)
     }
 
+    /// What lanes share, each of which has `share` bytes of the memory budget.
+    fn surroundings(
+        &self,
+        ledger: &mpsc::UnboundedSender<Entry>,
+        (gate, store): (&Arc<Gate>, &Arc<SharedSession>),
+        share: usize,
+    ) -> Surroundings {
+        Surroundings {
+            ledger: ledger.clone(),
+            gate: Arc::clone(gate),
+            store: Arc::clone(store),
+            connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+            large: Large::new(self.budget_bytes / READ_BACK),
+            idle_lanes: Arc::default(),
+            is_pressing: Arc::default(),
+            read_back_bytes: (share / READ_BACK).max(SMALLEST_SHARE),
+        }
+    }
+
     fn assemble(
         self,
         (stream, system): (Stream, System),
@@ -233,13 +257,8 @@ impl Setup {
         self.status.writable.send_replace(true);
         let (ledger_sender, entries) = mpsc::unbounded_channel();
         let (confirmed_sender, confirmed) = watch::channel(checkpoint.confirmed);
-        let around = Surroundings {
-            ledger: ledger_sender.clone(),
-            gate: Arc::clone(&gate),
-            store: Arc::clone(&shared),
-            connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
-        };
         let share = (self.budget_bytes / self.endpoints.len().max(1)).max(SMALLEST_SHARE);
+        let around = self.surroundings(&ledger_sender, (&gate, &shared), share);
         let mut lanes = JoinSet::new();
         let mut handles = Vec::with_capacity(loaded.len());
         for (endpoint, (client, state)) in self.endpoints.iter().zip(loaded) {
@@ -253,7 +272,7 @@ impl Setup {
         }
         // A session of its own: keeping house may take long, and lanes read the queue meanwhile.
         let watching = Arc::new(SharedSession::new(lines.clone()));
-        let watcher = Watcher::new(&self, watching, (&handles, tables));
+        let watcher = Watcher::new(&self, watching, (&handles, tables), around.is_pressing);
         let signals =
             ledger::Signals { confirmed: confirmed_sender, writable: self.status.writable.clone() };
         let settings = ledger::Settings {

@@ -3,18 +3,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::forecast::{Forecast, News, Outlook, in_words};
 use super::lanes::LaneHandle;
 use super::setup::Setup;
 use super::tables::Tables;
 use crate::deliver::lane::ToLane;
 use crate::endpoint::EndpointId;
+use crate::event::job::{Alert, Severity};
 use crate::metrics::Metrics;
-use crate::store::{SharedSession, StoreError, chain};
+use crate::store::{Session, SharedSession, SlotState, StoreError, chain};
 
 /// How soon a state set in SQL takes effect.
 const LOOK: Duration = Duration::from_secs(1);
@@ -34,6 +37,9 @@ pub(super) struct Watcher {
     tables: Tables,
     measured: Instant,
     kept_house: Instant,
+    forecast: Forecast,
+    /// Lanes park what they cannot send at once: the slot is about to be lost.
+    is_pressing: Arc<AtomicBool>,
 }
 
 impl Watcher {
@@ -41,6 +47,7 @@ impl Watcher {
         setup: &Setup,
         store: Arc<SharedSession>,
         (lanes, tables): (&[LaneHandle], Tables),
+        is_pressing: Arc<AtomicBool>,
     ) -> Self {
         let lanes = lanes
             .iter()
@@ -55,6 +62,8 @@ impl Watcher {
             tables,
             measured: now,
             kept_house: now,
+            forecast: Forecast::default(),
+            is_pressing,
         }
     }
 
@@ -83,6 +92,8 @@ impl Watcher {
             self.measured = now + MEASURE;
             if let Some(slot) = session.slot_state(&self.slot).await? {
                 self.metrics.slot_lag_bytes.set(slot.lag_bytes.unwrap_or_default());
+                let outlook = self.forecast.see(slot.safe_wal_bytes, now.into_std());
+                self.tell(&session, &slot, outlook).await?;
             }
             self.tables.look(&session).await?;
             let counts = session.pending_counts().await?;
@@ -101,5 +112,48 @@ impl Watcher {
             }
         }
         Ok(())
+    }
+
+    /// Tells of the slot's outlook: metric, lanes, and an alert when it changes.
+    async fn tell(
+        &self,
+        session: &Session,
+        slot: &SlotState,
+        outlook: Outlook,
+    ) -> Result<(), StoreError> {
+        let Outlook { to_loss, is_pressing, news } = outlook;
+        self.metrics.slot_to_loss.set(to_loss.map_or(f64::INFINITY, |left| left.as_secs_f64()));
+        self.is_pressing.store(is_pressing, Ordering::Relaxed);
+        let name = &self.slot;
+        match (news, to_loss) {
+            (Some(News::AtRisk), Some(left)) => {
+                let message = format!(
+                    "slot {name} will be lost in {}: WAL is written faster than it is settled, and \
+                     max_slot_wal_keep_size lets go of it",
+                    in_words(left)
+                );
+                tracing::error!(slot = name, seconds_to_loss = left.as_secs(), "{message}");
+                let alert = Alert {
+                    severity: Severity::Critical,
+                    kind: "slot_at_risk",
+                    application: None,
+                    endpoint_name: None,
+                    count: None,
+                    message,
+                    details: serde_json::json!({
+                        "slot": name,
+                        "seconds_to_loss": left.as_secs(),
+                        "safe_wal_bytes": slot.safe_wal_bytes,
+                        "lag_bytes": slot.lag_bytes,
+                    }),
+                };
+                session.raise_alert(&alert).await
+            }
+            (Some(_), _) => {
+                tracing::info!(slot = name, "the slot is no longer at risk");
+                Ok(())
+            }
+            (None, _) => Ok(()),
+        }
     }
 }

@@ -25,7 +25,7 @@ pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};
 pub use ledger::{Batch, ParkedJob, Rescheduled, Wait};
 pub use lines::Lines;
 pub use owner::{Checkpoint, SlotState};
-pub use queue::{BlockedRun, Bound, QueuedDelivery};
+pub use queue::{BlockedRun, Bound, Page, QueuedDelivery};
 pub use report::{EndpointReport, LoggedAttempt, OpenAlert, SlotReport, TailCursor};
 pub use schema::Installation;
 pub use session::Session;

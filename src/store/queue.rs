@@ -25,7 +25,7 @@ pub struct QueuedDelivery {
     pub row: Parked,
 }
 
-/// How much to read at a time: at most `rows`, and no more than the first one beyond `bytes`.
+/// How much to read at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct Bound {
     /// Rows.
@@ -34,11 +34,20 @@ pub struct Bound {
     pub bytes: i64,
 }
 
+/// Some of the queue.
+#[derive(Debug)]
+pub enum Page {
+    /// These, in order; none if there is nothing.
+    Rows(Vec<QueuedDelivery>),
+    /// The first one's body alone has more bytes than the bound: so many.
+    TooLarge(usize),
+}
+
 /// What is blocked behind a key.
 #[derive(Debug)]
 pub enum BlockedRun {
-    /// These, in order; none if nothing is.
-    Rows(Vec<QueuedDelivery>),
+    /// These.
+    Page(Page),
     /// The first has another key, which something earlier holds.
     HeldByOtherKey,
 }
@@ -56,7 +65,7 @@ impl Session {
         cursor: Option<Position>,
         in_memory: &[Uuid],
         bound: Bound,
-    ) -> Result<Vec<QueuedDelivery>, StoreError> {
+    ) -> Result<Page, StoreError> {
         // Ordinals begin at 0, so (0, -1) is before everything.
         let (commit, ordinal) =
             cursor.map_or((PgLsn::from(0), -1), |at| (pg_lsn(at.commit), ordinal(at.ordinal)));
@@ -64,7 +73,7 @@ impl Session {
         let parameters: [&(dyn ToSql + Sync); 6] =
             [&endpoint.0, &commit, &ordinal, &rows, &bytes, &in_memory];
         let rows = self.rows("read the backlog", sql::backlog_page, &parameters).await?;
-        Ok(rows.iter().map(|row| queued(row, endpoint)).collect())
+        Ok(page(&rows, endpoint))
     }
 
     /// Retries of `endpoint` that are due, but for those `in_memory`, oldest first.
@@ -77,11 +86,11 @@ impl Session {
         endpoint: EndpointId,
         in_memory: &[Uuid],
         Bound { rows, bytes }: Bound,
-    ) -> Result<Vec<QueuedDelivery>, StoreError> {
+    ) -> Result<Page, StoreError> {
         let rows = self
             .rows("read due retries", sql::due_page, &[&endpoint.0, &in_memory, &rows, &bytes])
             .await?;
-        Ok(rows.iter().map(|row| queued(row, endpoint)).collect())
+        Ok(page(&rows, endpoint))
     }
 
     /// Blocked deliveries of `endpoint` with `key` that may be sent one after the other, in order,
@@ -100,10 +109,10 @@ impl Session {
         let key = key as i64;
         let parameters: [&(dyn ToSql + Sync); 5] = [&endpoint.0, &key, &rows, &in_memory, &bytes];
         let rows = self.rows("read blocked deliveries", sql::blocked_run, &parameters).await?;
-        if rows.first().is_some_and(|row| row.get::<_, bool>(13)) {
+        if rows.first().is_some_and(|row| row.get::<_, bool>(14)) {
             return Ok(BlockedRun::HeldByOtherKey);
         }
-        Ok(BlockedRun::Rows(rows.iter().map(|row| queued(row, endpoint)).collect()))
+        Ok(BlockedRun::Page(page(&rows, endpoint)))
     }
 
     /// Keys of `endpoint` that have a retry in the queue.
@@ -158,6 +167,15 @@ impl Session {
     }
 }
 
+fn page(rows: &[Row], endpoint: EndpointId) -> Page {
+    match rows.first() {
+        Some(first) if first.get::<_, Option<&[u8]>>(13).is_none() => {
+            Page::TooLarge(usize::try_from(first.get::<_, i32>(12)).unwrap_or_default())
+        }
+        _ => Page::Rows(rows.iter().map(|row| queued(row, endpoint)).collect()),
+    }
+}
+
 fn queued(row: &Row, endpoint: EndpointId) -> QueuedDelivery {
     // An id that does not parse was not written by us. Zero still reaches the receiver, with the
     // delivery's own id intact; losing the event would be worse.
@@ -174,7 +192,7 @@ fn queued(row: &Row, endpoint: EndpointId) -> QueuedDelivery {
             id: DeliveryId(row.get(0)),
             endpoint,
             event: Arc::new(event),
-            body: Bytes::from(row.get::<_, Vec<u8>>(12)),
+            body: Bytes::copy_from_slice(row.get::<_, Option<&[u8]>>(13).unwrap_or_default()),
         },
         row: Parked {
             shape: row.get(8),

@@ -22,6 +22,9 @@ pub struct SlotReport {
     pub lag_seconds: Option<f64>,
     /// WAL that may still be written before the slot is lost; `None` without a limit.
     pub safe_wal_bytes: Option<i64>,
+    /// When that will have been written, at the rate since the last checkpoint; `None` while the
+    /// daemon keeps up.
+    pub seconds_to_loss: Option<f64>,
     /// Host of the daemon that last took the slot.
     pub owner_host: Option<String>,
     /// Its process id there.
@@ -139,6 +142,7 @@ impl Session {
             lag_bytes: row.get("lag_bytes"),
             lag_seconds: row.get("lag_seconds"),
             safe_wal_bytes: row.get("safe_wal_bytes"),
+            seconds_to_loss: row.get("seconds_to_loss"),
             owner_host: row.get("owner_host"),
             owner_pid: row.get("owner_pid"),
         }))

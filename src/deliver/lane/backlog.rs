@@ -43,6 +43,10 @@ impl Mode {
         matches!(self, Self::Direct { .. })
     }
 
+    pub(super) fn is_spilled(&self) -> bool {
+        matches!(self, Self::Spilled { .. })
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         matches!(self, Self::Closing { .. })
     }

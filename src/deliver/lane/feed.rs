@@ -8,10 +8,10 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{Lane, RECONSIDER};
-use crate::event::budget::footprint;
+use crate::event::budget::{Large, LargeRoom, footprint};
 use crate::event::job::Job;
 use crate::lsn::Position;
-use crate::store::{BlockedRun, Bound, QueuedDelivery, StoreError};
+use crate::store::{BlockedRun, Bound, Page, QueuedDelivery, StoreError};
 
 /// Rows of one page.
 const PAGE_ROWS: i64 = 500;
@@ -28,12 +28,32 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// What a fetch is under way for.
 pub(super) type Fetch = BoxFuture<'static, Fetched>;
 
+/// Rows, and the room among the large ones that the only row has taken if it is one.
+type Rows = (Vec<QueuedDelivery>, Option<LargeRoom>);
+
 /// What came of it.
 pub(super) enum Fetched {
-    Page(Result<Vec<QueuedDelivery>, StoreError>),
-    Due(Result<(Vec<QueuedDelivery>, Option<Duration>), StoreError>),
-    /// Blocked rows of a key, and whether none means that there are none.
-    Run((u64, bool), Result<BlockedRun, StoreError>),
+    Page(Result<Rows, StoreError>),
+    Due(Result<(Rows, Option<Duration>), StoreError>),
+    /// Blocked rows of a key, and whether none means that there are none. No rows: its first one
+    /// is held by another key.
+    Run((u64, bool), Result<Option<Rows>, StoreError>),
+}
+
+/// A bound that grows where a single delivery is larger, once there is room for it.
+struct Within {
+    bound: Bound,
+    large: Large,
+    room: Option<LargeRoom>,
+}
+
+impl Within {
+    async fn widen(&mut self, bytes: usize) {
+        // Another first row than before may be larger still. Given back before more is asked for.
+        drop(self.room.take());
+        self.room = self.large.take(bytes).await;
+        self.bound.bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    }
 }
 
 /// Waits for a fetch, if one is under way.
@@ -100,7 +120,8 @@ impl Lane {
             Fetched::Page(Ok(_)) if is_page_stale => {}
             Fetched::Page(Ok(page)) => {
                 self.rewind = false;
-                let jobs: Vec<_> = page.into_iter().map(|row| self.queued(row)).collect();
+                let jobs = self.queued(page);
+                self.brake.read(jobs.len(), self.patience.others_wait());
                 self.ready.extend(jobs.iter().cloned());
                 let last = jobs.last().map(|job| job.delivery.event.position);
                 self.read_until = self.read_until.max(last);
@@ -108,23 +129,21 @@ impl Lane {
                 self.ready.extend(arrivals);
             }
             Fetched::Due(Ok((page, next))) => {
-                for row in page {
-                    let job = self.queued(row);
-                    self.due.push_back(job);
-                }
+                let jobs = self.queued(page);
+                self.due.extend(jobs);
                 // A retry that is not written yet is not in the queue's answer.
                 let unwritten = (!self.unwritten_retries.is_empty()).then_some(RECONSIDER);
                 let next = [next, unwritten].into_iter().flatten().min();
                 self.next_due = next.map(|delay| now + delay.max(Duration::from_millis(1)));
             }
-            Fetched::Run(run, Ok(BlockedRun::Rows(rows))) => {
-                if rows.is_empty() && !run.1 {
+            Fetched::Run(run, Ok(Some(rows))) => {
+                if rows.0.is_empty() && !run.1 {
                     self.fetch_again = Some(now + REREAD);
                 }
-                let jobs = rows.into_iter().map(|row| self.queued(row)).collect();
+                let jobs = self.queued(rows);
                 self.admitted.extend(self.keys.take_run(run, jobs));
             }
-            Fetched::Run((key, _), Ok(BlockedRun::HeldByOtherKey)) => {
+            Fetched::Run((key, _), Ok(None)) => {
                 self.held_keys.0.push(key);
                 self.held_keys.1.get_or_insert(now + LOOK_AGAIN);
             }
@@ -144,15 +163,28 @@ impl Lane {
         self.fetch_again = Some(now + RECONSIDER);
     }
 
+    fn within(&self, rows: i64) -> Within {
+        // A page takes at most half of what the lane may read back.
+        let bytes = i64::try_from(self.read_back.limit() / 2).unwrap_or(i64::MAX);
+        Within { bound: Bound { rows, bytes }, large: self.around.large.clone(), room: None }
+    }
+
     fn fetch_page(&mut self, cursor: Option<Position>) -> Fetch {
         let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
         // Beyond everything that was ever read, nothing can be in memory.
         let is_new = cursor >= self.read_until;
         let in_memory = if is_new { Vec::new() } else { self.in_memory() };
-        let bound = Bound { rows: PAGE_ROWS, bytes: page_bytes(self.share.limit()) };
+        let mut within = self.within(PAGE_ROWS);
         Box::pin(async move {
             let page = async {
-                store.get().await?.backlog_page(endpoint, cursor, &in_memory, bound).await
+                loop {
+                    let session = store.get().await?;
+                    let page = session.backlog_page(endpoint, cursor, &in_memory, within.bound);
+                    match page.await? {
+                        Page::Rows(rows) => return Ok((rows, within.room)),
+                        Page::TooLarge(bytes) => within.widen(bytes).await,
+                    }
+                }
             };
             Fetched::Page(page.await)
         })
@@ -160,15 +192,21 @@ impl Lane {
 
     fn fetch_due(&mut self, rows: usize) -> Fetch {
         let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
-        let bound = Bound { rows: rows as i64, bytes: page_bytes(self.share.limit()) };
+        let mut within = self.within(rows as i64);
         let mut in_memory = self.in_memory();
         Box::pin(async move {
             let due = async {
-                let session = store.get().await?;
-                let page = session.due_page(endpoint, &in_memory, bound).await?;
-                in_memory.extend(page.iter().map(|row| row.delivery.id.0));
-                let next = session.next_due(endpoint, &in_memory).await?;
-                Ok((page, next))
+                loop {
+                    let session = store.get().await?;
+                    match session.due_page(endpoint, &in_memory, within.bound).await? {
+                        Page::Rows(rows) => {
+                            in_memory.extend(rows.iter().map(|row| row.delivery.id.0));
+                            let next = session.next_due(endpoint, &in_memory).await?;
+                            return Ok(((rows, within.room), next));
+                        }
+                        Page::TooLarge(bytes) => within.widen(bytes).await,
+                    }
+                }
             };
             Fetched::Due(due.await)
         })
@@ -177,10 +215,18 @@ impl Lane {
     fn fetch_run(&mut self, run: (u64, bool)) -> Fetch {
         let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
         let in_memory = self.in_memory();
-        let bound = Bound { rows: RUN_ROWS, bytes: page_bytes(self.share.limit()) };
+        let mut within = self.within(RUN_ROWS);
         Box::pin(async move {
-            let rows =
-                async { store.get().await?.blocked_run(endpoint, run.0, &in_memory, bound).await };
+            let rows = async {
+                loop {
+                    let session = store.get().await?;
+                    match session.blocked_run(endpoint, run.0, &in_memory, within.bound).await? {
+                        BlockedRun::HeldByOtherKey => return Ok(None),
+                        BlockedRun::Page(Page::Rows(rows)) => return Ok(Some((rows, within.room))),
+                        BlockedRun::Page(Page::TooLarge(bytes)) => within.widen(bytes).await,
+                    }
+                }
+            };
             Fetched::Run(run, rows.await)
         })
     }
@@ -192,19 +238,23 @@ impl Lane {
         self.from_queue.keys().copied().collect()
     }
 
-    fn queued(&mut self, row: QueuedDelivery) -> Arc<Job> {
-        let charge = self.read_back.take(footprint(row.delivery.body.len()));
-        let job = Arc::new(Job::parked(row.delivery, &row.row, charge));
-        if self.from_queue.len() == self.from_queue.capacity() {
-            // Before it grows: most of it is gone from memory.
-            self.from_queue.retain(|_, job| job.strong_count() > 0);
+    fn queued(&mut self, (rows, mut room): Rows) -> Vec<Arc<Job>> {
+        let mut jobs = Vec::with_capacity(rows.len());
+        for row in rows {
+            let charge = self.read_back.take(footprint(row.delivery.body.len())).with(room.take());
+            let job = Arc::new(Job::parked(row.delivery, &row.row, charge));
+            if self.from_queue.len() == self.from_queue.capacity() {
+                // Before it grows: most of it is gone from memory.
+                self.from_queue.retain(|_, job| job.strong_count() > 0);
+            }
+            self.from_queue.insert(job.delivery.id.0, Arc::downgrade(&job));
+            jobs.push(job);
         }
-        self.from_queue.insert(job.delivery.id.0, Arc::downgrade(&job));
-        job
+        jobs
     }
-}
 
-/// A page takes at most a quarter of the share.
-fn page_bytes(limit: usize) -> i64 {
-    i64::try_from(limit / 4).unwrap_or(i64::MAX)
+    /// Whether a large delivery waits here that others could send meanwhile.
+    pub(super) fn hoards(&self) -> bool {
+        self.ready.iter().chain(&self.due).any(|job| job.charge.is_large())
+    }
 }

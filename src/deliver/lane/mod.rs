@@ -5,14 +5,19 @@
 //! again once the last parked one has been committed and read (*closing*). Retries always live
 //! in the queue. Nothing here writes to PostgreSQL: the ledger is told.
 
+mod attempts;
 mod backlog;
+mod brake;
+mod connections;
 mod feed;
 mod fitness;
 mod keys;
+mod patience;
 mod rate;
 mod verdicts;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -23,23 +28,22 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::client::Client;
-use super::connection::Connection;
 use crate::endpoint::Endpoint;
-use crate::event::Attempt;
-use crate::event::budget::{Share, footprint};
+use crate::event::budget::{Large, Share};
 use crate::event::gate::Gate;
 use crate::event::job::{Entry, Job, Parking};
 use crate::lsn::Position;
 use crate::metrics::EndpointMetrics;
 use crate::store::{EndpointState, Health, LoadedEndpoint, SharedSession};
+use attempts::Finished;
 use backlog::Mode;
+use brake::Brake;
+use connections::Connections;
 use feed::Fetch;
 use fitness::Fitness;
-use keys::{Admission, Keys};
+use keys::Keys;
+use patience::Patience;
 use rate::{Drain, Pace};
-
-/// A full lane makes the reader wait as long as its content would drain within this time.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// How often a full lane reconsiders.
 const RECONSIDER: Duration = Duration::from_millis(200);
@@ -64,8 +68,16 @@ pub struct Surroundings {
     pub gate: Arc<Gate>,
     /// The queue, for reading.
     pub store: Arc<SharedSession>,
-    /// Requests that all lanes together may have under way, beyond one each.
+    /// Connections that all lanes together may have open, beyond one each.
     pub connections: Arc<Semaphore>,
+    /// Room for deliveries from the queue that are larger than a lane's share.
+    pub large: Large,
+    /// Lanes that could take more: a full one that waits makes them wait.
+    pub idle_lanes: Arc<AtomicUsize>,
+    /// The slot is about to be lost: a full lane is not to wait.
+    pub is_pressing: Arc<AtomicBool>,
+    /// What a lane may read back from the queue before that has left.
+    pub read_back_bytes: usize,
 }
 
 /// An endpoint's actor.
@@ -108,7 +120,7 @@ pub struct Lane {
     under_way: FuturesUnordered<BoxFuture<'static, Finished>>,
     jobs_under_way: Vec<Option<Arc<Job>>>,
     free_places: Vec<usize>,
-    idle: Vec<Connection>,
+    connections: Connections,
     fetch: Option<Fetch>,
     /// If it is a page that is being read, it is of no use any more.
     is_page_stale: bool,
@@ -119,17 +131,10 @@ pub struct Lane {
     /// The next page is read from the queue's head.
     rewind: bool,
     drain: Drain,
+    patience: Patience,
+    brake: Brake,
     pace: Pace,
     stop: Option<Instant>,
-}
-
-/// One attempt that came to an end.
-struct Finished {
-    place: usize,
-    job: Arc<Job>,
-    began: Instant,
-    attempt: Attempt,
-    connection: Option<Connection>,
 }
 
 impl std::fmt::Debug for Lane {
@@ -157,8 +162,10 @@ impl Lane {
             endpoint,
             client,
             inbox,
+            connections: Connections::new(Arc::clone(&around.connections)),
+            patience: Patience::new(Arc::clone(&around.idle_lanes)),
+            read_back: Share::new(around.read_back_bytes),
             around,
-            read_back: Share::new(share.limit()),
             share,
             metrics,
             health: loaded.health,
@@ -179,13 +186,13 @@ impl Lane {
             under_way: FuturesUnordered::new(),
             jobs_under_way: vec![None; places],
             free_places: (0..places).collect(),
-            idle: Vec::new(),
             fetch: None,
             is_page_stale: false,
             fetch_again: None,
             parked_all: Arc::new(Notify::new()),
             rewind: false,
             drain: Drain::new(),
+            brake: Brake::default(),
             pace,
             stop: None,
         }
@@ -196,7 +203,9 @@ impl Lane {
         let parked_all = Arc::clone(&self.parked_all);
         loop {
             let now = Instant::now();
+            self.brake(now);
             self.reconsider(now);
+            self.connections.trim(now);
             self.start_attempts(now);
             self.start_fetch(now);
             if self.stop.is_some() && self.under_way.is_empty() {
@@ -264,6 +273,7 @@ impl Lane {
             Mode::Closing { arrivals, .. } => arrivals.extend(jobs),
             Mode::Spilled { .. } => {
                 for job in jobs {
+                    self.brake.parked();
                     self.park(job, Parking::Ready);
                 }
             }
@@ -310,126 +320,6 @@ impl Lane {
         }
     }
 
-    /// A full lane that would not drain soon spills; so does one that cannot send at all.
-    fn reconsider(&mut self, now: Instant) {
-        let is_idle = self.under_way.is_empty()
-            && self.admitted.is_empty()
-            && self.due.is_empty()
-            && self.waiting_count() == 0;
-        if is_idle {
-            self.drain.pause();
-        } else {
-            // Also where nothing can be sent now: a lane that waits for a retry stands still.
-            self.drain.begin(now);
-        }
-        let is_full = self.share.is_over();
-        if self.mode.is_direct() && is_full && !self.drains_soon(now) {
-            self.spill();
-        } else if is_full && self.mode.is_closing() {
-            let parked = self.mode.reopen();
-            for job in parked {
-                self.park(job, Parking::Ready);
-            }
-        }
-    }
-
-    fn drains_soon(&self, now: Instant) -> bool {
-        let rest = self.fitness.rest(now).unwrap_or_default();
-        let bytes = self.share.used() + self.read_back.used();
-        self.health == Health::Active
-            && self.drain.time_for(bytes, now).saturating_add(rest) <= LONGEST_WAIT
-    }
-
-    fn start_attempts(&mut self, now: Instant) {
-        while self.may_start(now) {
-            // Held until the attempt is over: all lanes together open a bounded number. One is
-            // every lane's own, however many hang elsewhere.
-            let connections = Arc::clone(&self.around.connections);
-            let permit = connections.try_acquire_owned().ok();
-            if permit.is_none() && !self.under_way.is_empty() {
-                return;
-            }
-            let Some(job) = self.next_job() else { return };
-            let Some(place) = self.free_places.pop() else { return };
-            self.pace.started(now);
-            self.metrics.in_flight.inc();
-            self.jobs_under_way[place] = Some(Arc::clone(&job));
-            let (client, idle) = (Arc::clone(&self.client), self.idle.pop());
-            let number = job.attempts.saturating_add(1);
-            self.under_way.push(Box::pin(async move {
-                let began = Instant::now();
-                let (attempt, connection) = client.attempt(idle, &job.delivery, number).await;
-                drop(permit);
-                Finished { place, job, began, attempt, connection }
-            }));
-        }
-    }
-
-    /// Whether deliveries may go out, as far as operators are concerned: in SQL, and in the
-    /// configuration, where what waits from before `enabled = false` goes on waiting.
-    fn is_in_service(&self) -> bool {
-        self.health == Health::Active && self.endpoint.enabled
-    }
-
-    fn may_start(&self, now: Instant) -> bool {
-        self.is_in_service()
-            && self.stop.is_none()
-            && self.under_way.len() < self.fitness.allowance()
-            && self.fitness.rest(now).is_none()
-            && self.pace.wait(now).is_none()
-            && self.around.gate.is_open()
-    }
-
-    /// Retries and first attempts take turns; a probe is the oldest due delivery.
-    fn next_job(&mut self) -> Option<Arc<Job>> {
-        self.retry_turn = !self.retry_turn;
-        if self.retry_turn || self.fitness.is_probing() {
-            self.due.pop_front().or_else(|| self.next_in_order())
-        } else {
-            self.next_in_order().or_else(|| self.due.pop_front())
-        }
-    }
-
-    fn next_in_order(&mut self) -> Option<Arc<Job>> {
-        if let Some(job) = self.admitted.pop_front() {
-            return Some(job);
-        }
-        while let Some(job) = self.ready.pop_front() {
-            match self.keys.admit(&job) {
-                Admission::Start => return Some(job),
-                Admission::Wait => {}
-                Admission::Block => self.park(job, Parking::Blocked),
-                Admission::Hold => {
-                    self.ready.push_front(job);
-                    return None;
-                }
-            }
-        }
-        None
-    }
-
-    fn finish(&mut self, finished: Finished) {
-        let Finished { place, job, began, attempt, connection } = finished;
-        self.jobs_under_way[place] = None;
-        self.free_places.push(place);
-        self.idle.extend(connection);
-        self.metrics.in_flight.dec();
-        self.metrics.attempt_duration.observe(attempt.duration.as_secs_f64());
-        self.drain.add(footprint(job.delivery.body.len()), Instant::now());
-        self.judge(job, attempt, began);
-    }
-
-    /// Stopping, and the time for it is over: what is still under way is parked.
-    fn give_up_if_late(&mut self) {
-        if self.stop.is_none_or(|deadline| Instant::now() < deadline) {
-            return;
-        }
-        self.under_way = FuturesUnordered::new();
-        for job in self.jobs_under_way.iter_mut().filter_map(Option::take).collect::<Vec<_>>() {
-            self.park(job, Parking::Ready);
-        }
-    }
-
     fn next_wake(&self, now: Instant) -> Instant {
         let idle = now + Duration::from_secs(60);
         let rest = self.fitness.rest(now).map(|rest| now + rest);
@@ -441,7 +331,8 @@ impl Lane {
         let page = self.mode.retry_page_at().filter(|at| fetches && *at > now);
         let again = self.fetch_again.filter(|at| *at > now);
         let held = self.held_keys.1.filter(|_| fetches);
-        [rest, pace, full, due, page, again, held, self.stop]
+        let trim = self.connections.next_trim();
+        [rest, pace, full, due, page, again, held, trim, self.stop]
             .into_iter()
             .flatten()
             .fold(idle, Instant::min)

@@ -54,8 +54,9 @@ impl Lane {
                 Then::Failed
             }
         };
-        self.around.gate.add_unlogged();
-        self.tell(Entry::Attempted(Outcome { job: Arc::clone(&job), attempt, then }));
+        let outcome = Outcome { job: Arc::clone(&job), attempt, then };
+        self.around.gate.add_unlogged(outcome.answer_bytes());
+        self.tell(Entry::Attempted(outcome));
         self.pass_keys_on(&job, then);
         if self.health != Health::Active && self.mode.is_direct() {
             self.spill();

@@ -1,0 +1,121 @@
+//! Attempts: which delivery is next, when it may begin, and what happens when it is over.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::stream::FuturesUnordered;
+
+use super::Lane;
+use super::connections::Leave;
+use super::keys::Admission;
+use crate::deliver::connection::Connection;
+use crate::event::Attempt;
+use crate::event::budget::footprint;
+use crate::event::job::{Job, Parking};
+use crate::store::Health;
+
+/// One attempt that came to an end.
+pub(super) struct Finished {
+    place: usize,
+    job: Arc<Job>,
+    began: Instant,
+    attempt: Attempt,
+    connection: (Option<Connection>, Leave),
+}
+
+impl Lane {
+    pub(super) fn start_attempts(&mut self, now: Instant) {
+        while self.may_start(now) {
+            if !self.has_next() {
+                return;
+            }
+            let Some((idle, leave)) = self.connections.take() else { return };
+            let Some(job) = self.next_job() else {
+                self.connections.put(idle, leave);
+                return;
+            };
+            let place = self.free_places.pop().expect("as many places as requests are allowed");
+            self.pace.started(now);
+            self.metrics.in_flight.inc();
+            self.jobs_under_way[place] = Some(Arc::clone(&job));
+            let client = Arc::clone(&self.client);
+            let number = job.attempts.saturating_add(1);
+            self.under_way.push(Box::pin(async move {
+                let began = Instant::now();
+                let (attempt, connection) = client.attempt(idle, &job.delivery, number).await;
+                Finished { place, job, began, attempt, connection: (connection, leave) }
+            }));
+        }
+    }
+
+    /// Whether deliveries may go out, as far as operators are concerned: in SQL, and in the
+    /// configuration, where what waits from before `enabled = false` goes on waiting.
+    pub(super) fn is_in_service(&self) -> bool {
+        self.health == Health::Active && self.endpoint.enabled
+    }
+
+    pub(super) fn may_start(&self, now: Instant) -> bool {
+        self.is_in_service()
+            && self.stop.is_none()
+            && self.under_way.len() < self.fitness.allowance()
+            && self.fitness.rest(now).is_none()
+            && self.pace.wait(now).is_none()
+            && self.around.gate.is_open()
+    }
+
+    fn has_next(&self) -> bool {
+        !(self.admitted.is_empty() && self.ready.is_empty() && self.due.is_empty())
+    }
+
+    /// Retries and first attempts take turns; a probe is the oldest due delivery.
+    fn next_job(&mut self) -> Option<Arc<Job>> {
+        self.retry_turn = !self.retry_turn;
+        if self.retry_turn || self.fitness.is_probing() {
+            self.due.pop_front().or_else(|| self.next_in_order())
+        } else {
+            self.next_in_order().or_else(|| self.due.pop_front())
+        }
+    }
+
+    fn next_in_order(&mut self) -> Option<Arc<Job>> {
+        if let Some(job) = self.admitted.pop_front() {
+            return Some(job);
+        }
+        while let Some(job) = self.ready.pop_front() {
+            match self.keys.admit(&job) {
+                Admission::Start => return Some(job),
+                Admission::Wait => {}
+                Admission::Block => self.park(job, Parking::Blocked),
+                Admission::Hold => {
+                    self.ready.push_front(job);
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    pub(super) fn finish(&mut self, finished: Finished) {
+        let Finished { place, job, began, attempt, connection } = finished;
+        self.jobs_under_way[place] = None;
+        self.free_places.push(place);
+        let (connection, leave) = connection;
+        self.connections.put(connection, leave);
+        self.metrics.in_flight.dec();
+        self.metrics.attempt_duration.observe(attempt.duration.as_secs_f64());
+        self.drain.add(footprint(job.delivery.body.len()), Instant::now());
+        self.judge(job, attempt, began);
+    }
+
+    /// Stopping, and the time for it is over: what is still under way is parked.
+    pub(super) fn give_up_if_late(&mut self) {
+        if self.stop.is_none_or(|deadline| Instant::now() < deadline) {
+            return;
+        }
+        self.under_way = FuturesUnordered::new();
+        self.connections.forget_used();
+        for job in self.jobs_under_way.iter_mut().filter_map(Option::take).collect::<Vec<_>>() {
+            self.park(job, Parking::Ready);
+        }
+    }
+}
