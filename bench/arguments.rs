@@ -62,6 +62,8 @@ pub(crate) enum Scenario {
     Inserts,
     /// Receiver or log stand still for five seconds.
     Outage,
+    /// Providers' events, verified and committed.
+    Inbound,
     /// Cost against the size of the log.
     GrowthLog,
     /// Cost against the size of the queue.
@@ -79,13 +81,14 @@ const GROWTH: [Scenario; 4] = [
     Scenario::GrowthModels,
 ];
 
-const ORDINARY: [Scenario; 6] = [
+const ORDINARY: [Scenario; 7] = [
     Scenario::Backlog,
     Scenario::Live,
     Scenario::Latency,
     Scenario::Memory,
     Scenario::Inserts,
     Scenario::Outage,
+    Scenario::Inbound,
 ];
 
 impl fmt::Display for Scenario {

@@ -67,7 +67,7 @@ impl Kind<'_> {
     /// Starts it.
     pub(crate) fn start(&self, site: &Site, sink: &Sink) -> Result<Consumer, Failed> {
         let log = site.home.path().join(format!("{}.log", self.name()));
-        let mut command = match self {
+        let command = match self {
             Self::Walhook { program, under, .. } => {
                 let mut words = under.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
                 words.push(program.display().to_string());
@@ -77,13 +77,11 @@ impl Kind<'_> {
             }
             Self::Node(rival) => rival.command(site, &sink.url(0)),
         };
-        let file = File::create(&log)?;
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).kill_on_drop(true);
-        let child = command.spawn()?;
-        let pid = child.id().ok_or("the consumer ended at once")?;
-        let pid =
-            measured_pid(pid, matches!(self, Self::Walhook { under, .. } if !under.is_empty()));
-        Ok(Consumer { child, pid, log })
+        let mut consumer = Consumer::spawn(command, log)?;
+        if let Self::Walhook { under, .. } = self {
+            consumer.pid = measured_pid(consumer.pid, !under.is_empty());
+        }
+        Ok(consumer)
     }
 }
 
@@ -96,6 +94,15 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
+    /// Starts `command`, which tells `log` what it says.
+    pub(crate) fn spawn(mut command: Command, log: PathBuf) -> Result<Self, Failed> {
+        let file = File::create(&log)?;
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).kill_on_drop(true);
+        let child = command.spawn()?;
+        let pid = child.id().ok_or("the consumer ended at once")?;
+        Ok(Self { child, pid, log })
+    }
+
     /// Waits until it reads from its slot.
     pub(crate) async fn streams(&mut self, site: &Site) -> Result<(), Failed> {
         let sql = "select exists (select from pg_replication_slots where active and database = \

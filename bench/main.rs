@@ -9,6 +9,7 @@
 mod arguments;
 mod consumer;
 mod growth;
+mod inbound;
 mod inserts;
 mod latency;
 mod load;
@@ -17,6 +18,7 @@ mod memory;
 mod node;
 mod outage;
 mod plot;
+mod poster;
 mod sink;
 mod site;
 mod table;
@@ -60,6 +62,7 @@ async fn run(arguments: Arguments) -> Result<(), Failed> {
             Scenario::Latency => latency::latency(&world).await?,
             Scenario::Memory => memory::memory(&world).await?,
             Scenario::Inserts => inserts::inserts(&world).await?,
+            Scenario::Inbound => inbound::inbound(&world).await?,
             Scenario::Outage => outage::outage(&world).await?,
             Scenario::GrowthLog => growth::log(&world).await?,
             Scenario::GrowthPending => growth::pending(&world).await?,

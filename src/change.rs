@@ -142,6 +142,18 @@ pub struct Transaction {
     pub xid: u32,
     /// Commit time in microseconds since 1970-01-01 UTC.
     pub commit_time: i64,
+    /// The inbound event that a handler or mapping is at work on. It names itself before it
+    /// changes anything; what should come before that is nobody's.
+    pub origin: Option<Origin>,
+}
+
+/// An inbound event that makes changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Name of the source that received it, as in `stripe`.
+    pub source: String,
+    /// Its id there, as in `evt_1`.
+    pub event_id: String,
 }
 
 /// One committed change of one row, or a truncate of one table.

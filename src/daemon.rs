@@ -4,14 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::admin::ops::{self, Ops, Readiness};
+use crate::config::inbound::Inbound;
 use crate::config::{Config, Int8, Model, Operation};
+use crate::deliver::fetch::fetch;
 use crate::deliver::network::{Network, NetworkSettings};
 use crate::deliver::resolver::Resolver;
+use crate::inbound;
 use crate::metrics::Metrics;
 use crate::pipeline::{Pipeline, RunError, Setup, Status, TakeoverError};
 use crate::route::{BoundModel, EventKind, RouterSettings};
@@ -24,11 +28,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Why the daemon ended.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// The port for operators cannot be opened.
-    #[error("cannot listen on {address} ([ops] listen)")]
+    /// A port cannot be opened.
+    #[error("cannot listen on {address} ({key})")]
     Listen {
         /// The address.
         address: SocketAddr,
+        /// Where it is configured.
+        key: &'static str,
         /// What the system said.
         #[source]
         source: std::io::Error,
@@ -47,25 +53,46 @@ enum Advice {
 }
 
 /// Runs until told to stop. A configuration from `reloads` takes the place of the former one as
-/// soon as requests under way have ended.
+/// soon as requests under way have ended; addresses to listen on stay.
 ///
 /// # Errors
 ///
 /// [`DaemonError`], when nothing but an operator can help.
 pub async fn run(
     config: Config,
+    reloads: mpsc::Receiver<Config>,
+    shutdown: Shutdown,
+) -> Result<(), DaemonError> {
+    let (stop, until_stopped) = shutdown::channel();
+    let house = House::new(&config, stop);
+    let mut listeners = JoinSet::new();
+    if let Some(address) = config.ops.listen {
+        let listener = bind(address, "[ops] listen").await?;
+        listeners.spawn(ops::serve(listener, house.ops(&config), until_stopped.clone()));
+    }
+    if let Some(address) = config.inbound.listen {
+        let listener = bind(address, "[inbound] listen").await?;
+        // Port 0 lets the system choose one.
+        let address = listener.local_addr().unwrap_or(address);
+        tracing::info!(%address, sources = config.inbound.sources.len(), "receiving webhooks");
+        let receiving = house.receiving(&config);
+        listeners.spawn(inbound::run(listener, receiving, until_stopped));
+    }
+    let ended = send(&house, config, reloads, shutdown).await;
+    house.listeners.stop();
+    while listeners.join_next().await.is_some() {}
+    ended
+}
+
+/// The outbound side: a pipeline for each configuration. The listeners are told to stop when we
+/// are, so that both sides end at the same time.
+async fn send(
+    house: &House,
+    config: Config,
     mut reloads: mpsc::Receiver<Config>,
     mut shutdown: Shutdown,
 ) -> Result<(), DaemonError> {
-    let (metrics, status) = (Arc::new(Metrics::default()), Status::default());
-    let mut listeners = JoinSet::new();
-    if let Some(address) = config.ops.listen {
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.map_err(|source| DaemonError::Listen { address, source })?;
-        let ops = ops_of(&config, &metrics, &status);
-        listeners.spawn(ops::serve(listener, ops, shutdown.clone()));
-    }
-    let mut setup = setup_of(&config, &metrics, &status);
+    let mut setup = house.setup(&config);
     loop {
         let (stop, until_stopped) = shutdown::channel();
         let mut pipelines = std::pin::pin!(keep_running(setup, until_stopped));
@@ -73,15 +100,22 @@ pub async fn run(
             ended = &mut pipelines => return ended,
             () = shutdown.stopped() => {
                 stop.stop();
+                house.listeners.stop();
                 return pipelines.await;
             }
             Some(config) = reloads.recv() => {
+                house.inbound.send_replace(Arc::new(config.inbound.clone()));
                 stop.stop();
                 pipelines.await?;
-                setup = setup_of(&config, &metrics, &status);
+                setup = house.setup(&config);
             }
         }
     }
+}
+
+async fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, DaemonError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| DaemonError::Listen { address, key, source })
 }
 
 /// One pipeline after the other, until told to stop.
@@ -129,43 +163,84 @@ fn advice(error: &RunError) -> Advice {
     }
 }
 
-fn ops_of(config: &Config, metrics: &Arc<Metrics>, status: &Status) -> Ops {
-    let readiness = Readiness {
-        streaming: status.streaming.subscribe(),
-        writable: status.writable.subscribe(),
-        stopped_at_gap: status.stopped_at_gap.subscribe(),
-    };
-    Ops { metrics: Arc::clone(metrics), readiness, token: config.ops.token.clone() }
+/// What lasts from one configuration to the next.
+struct House {
+    metrics: Arc<Metrics>,
+    status: Status,
+    inbound: watch::Sender<Arc<Inbound>>,
+    listeners: shutdown::Trigger,
 }
 
-fn setup_of(config: &Config, metrics: &Arc<Metrics>, status: &Status) -> Setup {
-    let network = NetworkSettings {
+impl House {
+    fn new(config: &Config, listeners: shutdown::Trigger) -> Self {
+        let inbound = watch::Sender::new(Arc::new(config.inbound.clone()));
+        Self { metrics: Arc::default(), status: Status::default(), inbound, listeners }
+    }
+
+    fn ops(&self, config: &Config) -> Ops {
+        let Self { metrics, status, .. } = self;
+        let readiness = Readiness {
+            streaming: status.streaming.subscribe(),
+            writable: status.writable.subscribe(),
+            stopped_at_gap: status.stopped_at_gap.subscribe(),
+        };
+        Ops { metrics: Arc::clone(metrics), readiness, token: config.ops.token.clone() }
+    }
+
+    fn receiving(&self, config: &Config) -> inbound::Setup {
+        let network = Arc::new(network_of(config));
+        inbound::Setup {
+            dsn: config.database.dsn.clone(),
+            settings: self.inbound.subscribe(),
+            fetch: Arc::new(move |url| Box::pin(fetch_from(Arc::clone(&network), url))),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
+    fn setup(&self, config: &Config) -> Setup {
+        let Self { metrics, status, .. } = self;
+        Setup {
+            dsn: config.database.dsn.clone(),
+            slot: config.database.slot.clone(),
+            publication: config.database.publication.clone(),
+            models: config
+                .models
+                .iter()
+                .map(|model| (model.table.clone(), unbound(model)))
+                .collect(),
+            endpoints: config.endpoints.iter().cloned().map(Arc::new).collect(),
+            routing: RouterSettings {
+                system_identifier: 0,
+                int8_as_number: config.payload.int8 == Int8::Number,
+                include_source: config.payload.include_source,
+                max_event_bytes: config.delivery.max_event_bytes,
+                tables: config.database.tables.clone(),
+            },
+            network: Arc::new(network_of(config)),
+            budget_bytes: config.delivery.memory_budget,
+            keep: config.delivery.log_payload,
+            shutdown_grace: config.delivery.shutdown_grace,
+            on_gap: config.delivery.on_gap,
+            retention: (config.retention.succeeded, config.retention.failed),
+            metrics: Arc::clone(metrics),
+            status: status.clone(),
+        }
+    }
+}
+
+fn network_of(config: &Config) -> Network {
+    let settings = NetworkSettings {
         allow_http: config.security.allow_http,
         allow_cidrs: config.security.allow_cidrs.clone(),
         response_body_bytes: config.retention.response_body_bytes,
     };
-    Setup {
-        dsn: config.database.dsn.clone(),
-        slot: config.database.slot.clone(),
-        publication: config.database.publication.clone(),
-        models: config.models.iter().map(|model| (model.table.clone(), unbound(model))).collect(),
-        endpoints: config.endpoints.iter().cloned().map(Arc::new).collect(),
-        routing: RouterSettings {
-            system_identifier: 0,
-            int8_as_number: config.payload.int8 == Int8::Number,
-            include_source: config.payload.include_source,
-            max_event_bytes: config.delivery.max_event_bytes,
-            tables: config.database.tables.clone(),
-        },
-        network: Arc::new(Network::new(network, Resolver::system())),
-        budget_bytes: config.delivery.memory_budget,
-        keep: config.delivery.log_payload,
-        shutdown_grace: config.delivery.shutdown_grace,
-        on_gap: config.delivery.on_gap,
-        retention: (config.retention.succeeded, config.retention.failed),
-        metrics: Arc::clone(metrics),
-        status: status.clone(),
-    }
+    Network::new(settings, Resolver::system())
+}
+
+/// The inbound side's way out, under the guard of deliveries.
+async fn fetch_from(network: Arc<Network>, url: String) -> Result<Bytes, String> {
+    let url = url.parse().map_err(|_| "it is no URL".to_owned())?;
+    fetch(&network, &url).await.map_err(|error| chain(&error))
 }
 
 fn unbound(model: &Model) -> BoundModel {

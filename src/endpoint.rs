@@ -83,7 +83,7 @@ pub struct Filter {
     pub exclude_fields: Vec<(String, Vec<String>)>,
     /// Per model label or `*`: field and the text shown in its place.
     pub redact_fields: Vec<(String, Vec<(String, String)>)>,
-    /// Origins (inbound sources) whose changes are not sent.
+    /// Inbound sources whose handlers' changes are not sent; `*` is all.
     pub exclude_origins: Vec<String>,
 }
 
@@ -170,6 +170,56 @@ impl Method {
             Self::Post => "POST",
             Self::Put => "PUT",
             Self::Patch => "PATCH",
+        }
+    }
+}
+
+/// Whether `pattern` matches the whole of `text`; `*` stands for any run of characters, dots
+/// included, and everything else for itself.
+pub fn glob_matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t) = (0, 0);
+    // Where to go on when what follows the last star turns out not to match.
+    let mut retry = None;
+    while t < text.len() {
+        if pattern.get(p) == Some(&b'*') {
+            retry = Some((p + 1, t));
+            p += 1;
+        } else if pattern.get(p) == Some(&text[t]) {
+            p += 1;
+            t += 1;
+        } else if let Some((after_star, from)) = retry {
+            retry = Some((after_star, from + 1));
+            (p, t) = (after_star, from + 1);
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_crosses_dots_and_the_rest_is_literal() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("*", "order.created", true),
+            ("order.*", "order.created", true),
+            ("order.*", "orders.created", false),
+            ("*.created", "order.item.created", true),
+            ("order.*.completed", "order.a.b.completed", true),
+            ("order.*.completed", "order.completed", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-b-b", false),
+            ("Order.*", "order.created", false),
+            ("order.?", "order.x", false),
+            ("", "x", false),
+            ("**", "x", true),
+        ] {
+            assert_eq!(glob_matches(pattern, text), expected, "{pattern} {text}");
         }
     }
 }

@@ -21,9 +21,9 @@ use crate::lsn::Position;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(pub u128);
 
-/// Where an event comes from, as far as its id depends on it.
+/// What an event's id is made from, besides its type.
 #[derive(Clone, Copy, Debug)]
-pub struct Origin {
+pub struct Seed {
     /// `IDENTIFY_SYSTEM`'s system identifier.
     pub system_identifier: u64,
     /// Commit time in microseconds since 1970-01-01 UTC.
@@ -35,16 +35,16 @@ pub struct Origin {
 }
 
 impl EventId {
-    /// The id of the event of `event_type` at `origin`.
-    pub fn new(origin: &Origin, event_type: &str) -> Self {
+    /// The id of the event of `event_type` that `seed` makes.
+    pub fn new(seed: &Seed, event_type: &str) -> Self {
         let mut hash = Sha256::new();
-        hash.update(origin.system_identifier.to_be_bytes());
-        hash.update(origin.position.commit.0.to_be_bytes());
-        hash.update(origin.xid.to_be_bytes());
-        hash.update(origin.position.ordinal.to_be_bytes());
+        hash.update(seed.system_identifier.to_be_bytes());
+        hash.update(seed.position.commit.0.to_be_bytes());
+        hash.update(seed.xid.to_be_bytes());
+        hash.update(seed.position.ordinal.to_be_bytes());
         hash.update(event_type.as_bytes());
         // A commit before 1970 or after 10889 is a broken clock; the id need not sort then.
-        let milliseconds = origin.commit_time.div_euclid(1000) as u64 & 0xffff_ffff_ffff;
+        let milliseconds = seed.commit_time.div_euclid(1000) as u64 & 0xffff_ffff_ffff;
         Self(u128::from(milliseconds) << 80 | first_80_bits(&hash.finalize()))
     }
 

@@ -168,7 +168,7 @@ fn mac(scheme: Scheme, key: &Key, message: &Message<'_>) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-fn hex(prefix: &str, bytes: &[u8]) -> String {
+pub(crate) fn hex(prefix: &str, bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(prefix.len() + 2 * bytes.len());
     text.push_str(prefix);

@@ -59,6 +59,7 @@ fn the_shipped_file_is_the_defaults_and_one_endpoint() {
     assert_eq!(shipped.security, bare.security);
     assert_eq!(shipped.ops, bare.ops);
     assert_eq!(shipped.retention, bare.retention);
+    assert_eq!(format!("{:?}", shipped.inbound), format!("{:?}", bare.inbound));
     assert_eq!((shipped.endpoints.len(), bare.endpoints.len()), (1, 0));
 
     // What the endpoint did not say is what an endpoint gets without a [delivery] section.
@@ -115,6 +116,7 @@ fn every_commented_key_of_the_shipped_file_works() {
 
     let alternatives: Vec<String> = text
         .lines()
+        .take_while(|line| !line.starts_with("[inbound]"))
         .filter(|l| l.starts_with("# auth") || l.starts_with("# retry"))
         .filter_map(uncommented)
         .collect();
@@ -234,6 +236,18 @@ fn fields_are_given_as_a_list_or_by_label() {
 }
 
 #[test]
+fn origins_are_names_of_sources_or_a_star_and_an_endpoint_replaces_those_of_delivery() {
+    let config = good(&format!(
+        "[delivery]\nexclude_origins = [\"stripe\", \"*\"]\n{ENDPOINT}{}exclude_origins = []\n",
+        ENDPOINT.replace("crm", "erp")
+    ));
+    let origins = |index: usize| &config.endpoints[index].filter.exclude_origins;
+    assert_eq!(origins(0), &["stripe", "*"]);
+    assert!(origins(1).is_empty());
+    assert!(good(ENDPOINT).endpoints[0].filter.exclude_origins.is_empty());
+}
+
+#[test]
 fn tables_are_named_as_in_sql() {
     let config = good("[models.\"store.OrderItem\"]\ntable = 'public.\"Order Items\"'\n");
     let model = &config.models[0];
@@ -258,7 +272,7 @@ fn models_and_endpoints_keep_the_order_of_the_file() {
 fn keys_of_later_versions_may_stand_with_values_that_change_nothing() {
     good(&format!(
         "capture = \"wal\"\n[inbound]\nlisten = \"\"\n[alerts]\nurl = \"\"\n[delivery]\nfailure_callback = \"\"\n\
-         {ENDPOINT}application = \"default\"\ncondition = \"\"\ntransform = \"\"\nexclude_origins = []\n"
+         {ENDPOINT}application = \"default\"\ncondition = \"\"\ntransform = \"\"\n"
     ));
 }
 
@@ -328,4 +342,20 @@ fn a_label_that_no_captured_table_has_is_warned_of() {
             ("endpoints[0].redact_fields.\"store.Custmer\"", "did you mean \"store.Customer\"?"),
         ]
     );
+}
+
+#[test]
+fn an_origin_that_no_source_has_is_mentioned() {
+    let config = good(
+        "[[endpoints]]\nname = \"crm\"\nurl = \"https://crm.example.com\"\n\
+         exclude_origins = [\"stripe\", \"strype\", \"*\"]\n\
+         [inbound.sources.stripe]\npreset = \"stripe\"\nsecrets = [\"whsec_x\"]\n",
+    );
+    let said: Vec<_> = config
+        .warnings
+        .iter()
+        .filter(|warning| warning.key.contains("exclude_origins"))
+        .map(|warning| (warning.key.as_str(), warning.fix.as_str()))
+        .collect();
+    assert_eq!(said, [("endpoints[0].exclude_origins[1]", "did you mean \"stripe\"?")]);
 }

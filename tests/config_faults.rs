@@ -72,7 +72,8 @@ const IN_ENDPOINT: &[&str] = &[
     "condition = \"new.total > 5\"",
     "transform = \"{}\"",
     "application = \"acme\"",
-    "exclude_origins = [\"stripe\"]",
+    "exclude_origins = [\"Stripe\", \"acme.*\", \"\", 5, \"*\"]",
+    "exclude_origins = \"stripe\"",
     "\"odd key\\u001b[31m\" = 1",
 ];
 
@@ -111,7 +112,7 @@ const FILES: &[&str] = &[
     "[retention]\nsucceeded = 90\nfailed = \"1h\"\ninbound = \"365d\"\nresponse_body_bytes = -1\n",
     "[payload]\nint8 = \"text\"\n",
     "[delivery]\nmemory_budget_mb = 0\non_gap = \"fail\"\non_failure = \"callback\"\nfailure_callback = \"f\"\nlog_payload = \"no\"\nname = \"x\"\n",
-    "[applications.acme]\n[[event_types]]\n[console]\n[inbound]\nlisten = \"127.0.0.1:8080\"\nmax_body_bytes = 1\n[inbound.sources.stripe]\n[alerts]\nurl = \"https://hooks.example.com/hunter2\"\n",
+    "[applications.acme]\n[[event_types]]\n[console]\n[alerts]\nurl = \"https://hooks.example.com/hunter2\"\n",
     "[database\nurl = \"hunter2\"\n",
     "[database]\nurl = \"hunter2\n[ops]\ntoken = hunter2\n",
     "[database]\nurl = \"a\"\nurl = \"hunter2\"\n[database]\n",

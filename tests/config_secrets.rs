@@ -54,6 +54,14 @@ token = "hunter2hunter2"
 [ops]
 listen = "127.0.0.1:9090"
 token = "hunter2hunter2"
+
+[inbound.sources.acme]
+secrets = ["hunter2hunter2:", 'hunter2hunter2:']
+public_url = "https://bob:hunter2hunter2@example.com/?hunter2hunter2"
+verify_token = "hunter2hunter2"
+verify.alg = "basic"
+verify.handshake = "meta"
+verify.signature = { from = "h:Authorization", prefix = "Basic " }
 "##;
 
 const SECRET_HALF: &str = "hunter2";

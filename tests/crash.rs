@@ -7,7 +7,7 @@ mod support;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use support::daemon::{Daemon, Site, endpoint};
+use support::daemon::{Site, endpoint};
 use support::hooks::{Hook, Hooks, Latch, Reply};
 use support::pg::{Database, Pg};
 
@@ -341,12 +341,6 @@ async fn of_two_daemons_one_sends_and_the_other_takes_over_after_kill_9() {
     second.stop().await;
 }
 
-async fn signal(daemon: &Daemon, signal: &str) {
-    let mut shell = tokio::process::Command::new("sh");
-    let arguments = ["-c", "kill -\"$0\" \"$1\"", signal, &daemon.pid().to_string()];
-    assert!(shell.args(arguments).status().await.unwrap().success());
-}
-
 #[tokio::test]
 async fn a_holder_that_was_away_steps_back_when_another_has_the_slot() {
     let database = items(Pg::shared()).await;
@@ -357,7 +351,7 @@ async fn a_holder_that_was_away_steps_back_when_another_has_the_slot() {
     hooks.arrived(1).await;
     let second = site.start();
     second.says("not streaming; trying again").await;
-    signal(&first, "STOP").await;
+    first.signal("STOP").await;
     database
         .query(
             "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1",
@@ -365,7 +359,7 @@ async fn a_holder_that_was_away_steps_back_when_another_has_the_slot() {
         )
         .await;
     second.says("streaming").await;
-    signal(&first, "CONT").await;
+    first.signal("CONT").await;
     first.says("replication broke").await;
     database.execute("insert into items (n) select generate_series(2, 21)").await;
     let hooks = hooks.until(|hooks| first_arrivals(hooks).len() == 21).await;
@@ -460,7 +454,7 @@ async fn a_slot_that_moved_on_while_replication_was_broken_is_a_gap() {
     let daemon = site.up().await;
     database.execute("insert into items (n) values (1)").await;
     hooks.arrived(1).await;
-    signal(&daemon, "STOP").await;
+    daemon.signal("STOP").await;
     let name = &database.name;
     database
         .execute(&format!(
@@ -475,7 +469,7 @@ async fn a_slot_that_moved_on_while_replication_was_broken_is_a_gap() {
     database
         .execute(&format!("select pg_replication_slot_advance('{name}', pg_current_wal_lsn())"))
         .await;
-    signal(&daemon, "CONT").await;
+    daemon.signal("CONT").await;
     database.becomes_true("select count(*) = 1 from walhook.alert where kind = 'gap'").await;
     daemon.says_again("streaming", 2).await;
     database.execute("insert into items (n) values (3)").await;

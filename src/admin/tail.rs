@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::dsn::Dsn;
-use crate::route::glob_matches;
+use crate::endpoint::glob_matches;
 use crate::shutdown::Shutdown;
 use crate::store::{LoggedAttempt, Session, StoreError, TailCursor, chain, reconnect_backoff};
 

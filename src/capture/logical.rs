@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `walhook.user` | who makes the changes that follow in the transaction, any JSON; `null`, `{}` and nothing at all clear it |
 //! | `walhook.event` | a custom event: `{"type": "mfa.failed", "object": …}`, object any JSON, kept verbatim; other members are ignored |
+//! | `walhook.origin` | the inbound event whose handler makes the changes that follow: `{"source": "stripe", "event_id": "evt_1"}`; other members are ignored |
 //! | `walhook.config` | passed on untouched |
 //! | `sequin:transaction_annotations.set`, `….clear` | as `walhook.user` |
 //!
@@ -16,8 +17,16 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::change::Origin;
+
 /// Length of an event's type in bytes: it must fit a header and an index.
 const TYPE_LIMIT: usize = 255;
+
+/// Length of a source's name in bytes: what the configuration allows.
+const SOURCE_LIMIT: usize = 64;
+
+/// Length of an inbound event's id in bytes: several times what the receiver stores of one.
+const EVENT_ID_LIMIT: usize = 8192;
 
 /// Levels of nesting. PostgreSQL's own parser needs stack for each, and one payload in the log
 /// that it cannot parse would make the whole view unreadable.
@@ -28,6 +37,7 @@ const DEPTH_LIMIT: usize = 1000;
 pub(super) enum Purpose {
     SetActor,
     ClearActor,
+    SetOrigin,
     Emit,
     Configure,
 }
@@ -38,6 +48,7 @@ impl Purpose {
         match prefix {
             "walhook.user" | "sequin:transaction_annotations.set" => Some(Self::SetActor),
             "sequin:transaction_annotations.clear" => Some(Self::ClearActor),
+            "walhook.origin" => Some(Self::SetOrigin),
             "walhook.event" => Some(Self::Emit),
             "walhook.config" => Some(Self::Configure),
             _ => None,
@@ -58,6 +69,10 @@ pub(super) enum Unusable {
     NotAnEvent,
     #[error("its type is empty, longer than 255 bytes, or has spaces or control characters")]
     BadType,
+    #[error("it is not a JSON object with \"source\" and \"event_id\" (strings)")]
+    NotAnOrigin,
+    #[error("its source is not 1 to 64 of a-z, 0-9, _ and -, or its event id is too long")]
+    BadOrigin,
 }
 
 /// The actor as JSON text, a slice of `content`; `None` clears.
@@ -84,15 +99,7 @@ pub(super) fn event(content: &Bytes, max_bytes: usize) -> Result<(String, Bytes)
         #[serde(borrow)]
         object: &'a RawValue,
     }
-    let text = text(content, max_bytes)?;
-    // Serde would take the members from an array as well.
-    if text.trim_ascii_start().starts_with('[') {
-        return Err(Unusable::NotAnEvent);
-    }
-    let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => Unusable::NotAnEvent,
-        _ => Unusable::NotJson,
-    })?;
+    let wire: Wire<'_> = members(content, max_bytes, Unusable::NotAnEvent)?;
     if depth(wire.object.get()) > DEPTH_LIMIT {
         return Err(Unusable::TooDeep);
     }
@@ -102,6 +109,41 @@ pub(super) fn event(content: &Bytes, max_bytes: usize) -> Result<(String, Bytes)
         return Err(Unusable::BadType);
     }
     Ok((event_type, content.slice_ref(wire.object.get().as_bytes())))
+}
+
+/// The inbound event that makes the changes.
+pub(super) fn origin(content: &Bytes, max_bytes: usize) -> Result<Origin, Unusable> {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        #[serde(borrow)]
+        source: Cow<'a, str>,
+        #[serde(borrow)]
+        event_id: Cow<'a, str>,
+    }
+    let Wire { source, event_id } = members(content, max_bytes, Unusable::NotAnOrigin)?;
+    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    let is_source = (1..=SOURCE_LIMIT).contains(&source.len()) && source.bytes().all(is_plain);
+    if !is_source || event_id.len() > EVENT_ID_LIMIT {
+        return Err(Unusable::BadOrigin);
+    }
+    Ok(Origin { source: source.into_owned(), event_id: event_id.into_owned() })
+}
+
+/// Members of a JSON object; `otherwise` is what else makes of it.
+fn members<'a, T: Deserialize<'a>>(
+    content: &'a Bytes,
+    max_bytes: usize,
+    otherwise: Unusable,
+) -> Result<T, Unusable> {
+    let text = text(content, max_bytes)?;
+    // Serde would take the members from an array as well.
+    if text.trim_ascii_start().starts_with('[') {
+        return Err(otherwise);
+    }
+    serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => otherwise,
+        _ => Unusable::NotJson,
+    })
 }
 
 fn text(content: &Bytes, max_bytes: usize) -> Result<&str, Unusable> {
@@ -210,6 +252,50 @@ mod tests {
         let long = format!(r#"{{"type":"{}","object":1}}"#, "x".repeat(256));
         assert_eq!(event(&Bytes::from(long.clone()), 1000), Err(Unusable::BadType));
         assert_eq!(event(&Bytes::from(long), 100), Err(Unusable::TooLarge));
+    }
+
+    #[test]
+    fn an_origin_is_a_source_and_the_id_of_its_event() {
+        for content in [
+            r#"{"source":"stripe","event_id":"evt_1"}"#,
+            r#" {"event_id": "evt_1", "later": {"a": [1]}, "source": "str\u0069pe"} "#,
+        ] {
+            let wanted = Origin { source: "stripe".to_owned(), event_id: "evt_1".to_owned() };
+            assert_eq!(origin(&Bytes::from(content), 1000), Ok(wanted), "{content}");
+        }
+        let odd = origin(&Bytes::from(r#"{"source":"a_-9","event_id":"<é \u0000>"}"#), 1000);
+        assert_eq!(odd.unwrap().event_id, "<é \0>", "an id is whatever the provider says");
+    }
+
+    #[test]
+    fn what_is_not_an_origin_is_refused() {
+        for (content, expected) in [
+            ("", Unusable::NotJson),
+            ("stripe", Unusable::NotJson),
+            (r#"{"source":"stripe","event_id":"1"} x"#, Unusable::NotJson),
+            (r#"["stripe","evt_1"]"#, Unusable::NotAnOrigin),
+            (r#""stripe""#, Unusable::NotAnOrigin),
+            (r#"{"source":"stripe"}"#, Unusable::NotAnOrigin),
+            (r#"{"source":"stripe","event_id":1}"#, Unusable::NotAnOrigin),
+            (r#"{"source":null,"event_id":"1"}"#, Unusable::NotAnOrigin),
+            (r#"{"source":"","event_id":"1"}"#, Unusable::BadOrigin),
+            (r#"{"source":"Stripe","event_id":"1"}"#, Unusable::BadOrigin),
+            (r#"{"source":"*","event_id":"1"}"#, Unusable::BadOrigin),
+        ] {
+            assert_eq!(origin(&Bytes::from(content), 1000), Err(expected), "{content}");
+        }
+        let sized = |source: usize, id: usize| {
+            let (source, id) = ("s".repeat(source), "i".repeat(id));
+            origin(&Bytes::from(format!(r#"{{"source":"{source}","event_id":"{id}"}}"#)), 1 << 20)
+        };
+        assert!(sized(64, 8192).is_ok());
+        assert_eq!(sized(65, 1), Err(Unusable::BadOrigin));
+        assert_eq!(sized(64, 8193), Err(Unusable::BadOrigin));
+        assert_eq!(origin(&Bytes::from(vec![b'{'; 101]), 100), Err(Unusable::TooLarge));
+        assert_eq!(
+            origin(&Bytes::from_static(b"{\"source\":\"\xff\"}"), 100),
+            Err(Unusable::NotJson)
+        );
     }
 
     #[test]

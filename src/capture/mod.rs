@@ -118,7 +118,7 @@ impl Capture {
         }
         match message {
             Message::Begin { commit, commit_time, xid } => {
-                self.begin(commit, Transaction { xid, commit_time })
+                self.begin(commit, Transaction { xid, commit_time, origin: None })
             }
             Message::Commit { commit, end, .. } => self.commit(commit, end),
             Message::Relation(relation) => {
@@ -219,6 +219,10 @@ impl Capture {
                 Err(reason) => self.warn(prefix, content.len(), reason),
             },
             Some(Purpose::ClearActor) => open.actor = None,
+            Some(Purpose::SetOrigin) => match logical::origin(&content, self.max_event_bytes) {
+                Ok(origin) => open.set_origin(origin),
+                Err(reason) => self.warn(prefix, content.len(), reason),
+            },
             Some(Purpose::Emit) => {
                 let position = open.take_position();
                 match logical::event(&content, self.max_event_bytes) {

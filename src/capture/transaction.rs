@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::change::{Change, Emitted, Row, Table, Transaction};
+use crate::change::{Change, Emitted, Origin, Row, Table, Transaction};
 use crate::lsn::{Lsn, Position};
 
 /// A transaction between its begin and its commit.
@@ -34,6 +34,12 @@ impl Open {
         let position = self.next_position();
         self.next_ordinal += 1;
         position
+    }
+
+    /// Names the origin of what follows. What came before keeps its own facts.
+    pub(super) fn set_origin(&mut self, origin: Origin) {
+        let transaction = Transaction { origin: Some(origin), ..*self.transaction };
+        self.transaction = Arc::new(transaction);
     }
 
     pub(super) fn change(&mut self, table: Arc<Table>, row: Row) -> Change {

@@ -10,6 +10,8 @@ mod flags;
 mod init;
 mod listen;
 mod logging;
+mod preset;
+mod recording;
 mod run;
 mod sign;
 mod status;
@@ -52,8 +54,8 @@ enum Command {
     Listen(listen::Flags),
     /// Sign a body read from standard input
     Sign(sign::Flags),
-    /// Check the signature of a body read from standard input
-    Verify(verify::Flags),
+    /// Check the signature of a body read from standard input, or of a recorded request
+    Verify(Box<verify::Flags>),
 }
 
 /// What is left to do by others once the command line has been read.

@@ -1,4 +1,5 @@
-//! `walhook verify`: whether a body on standard input is signed as its headers claim.
+//! `walhook verify`: whether a body on standard input is signed as its headers claim, or a recorded
+//! request as the provider of a preset signs.
 
 use std::io::Write;
 
@@ -7,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::failure::{Failure, Output};
 use super::flags::{Profile, Secrets, read_body, unix_now};
+use super::preset;
 use crate::admin::verdict::{Judge, claimed};
 
 /// Flags of `walhook verify`.
@@ -29,6 +31,8 @@ pub(super) struct Flags {
     /// The receiver's clock in Unix seconds, for a request recorded earlier (default: now)
     #[arg(long, value_name = "SECONDS")]
     now: Option<i64>,
+    #[command(flatten)]
+    recorded: preset::Recorded,
 }
 
 fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
@@ -42,6 +46,10 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 /// Says whether the body verifies, and if not, which check failed; then the exit code is 1.
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let secrets = flags.secrets.load()?;
+    let now = flags.now.unwrap_or_else(unix_now);
+    if let Some(given) = flags.recorded.given() {
+        return preset::run(&flags.recorded, given, &secrets, now);
+    }
     if secrets.is_empty() {
         return Err(Failure::Configuration("no --secret to verify with".to_owned(), None));
     }
@@ -53,7 +61,6 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     let judge =
         Judge::new(&schemes, &secrets).map_err(|e| Failure::configuration("--secret", e))?;
     let body = read_body()?;
-    let now = flags.now.unwrap_or_else(unix_now);
     let verdict = judge.insist(&headers, &body, now);
     let mut out = anstream::stdout().lock();
     writeln!(out, "{verdict}").map_err(Output::from)?;

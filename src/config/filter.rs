@@ -3,7 +3,7 @@
 //! An event pattern is one of the five words `created updated deleted truncated custom`, or a
 //! glob over event types, which always has a dot or a `*`: `order.created`, `order.*`,
 //! `*.created`, `*`. In every glob `*` stands for any text, dots included; all else is literal
-//! and case counts.
+//! and case counts. Origins are no globs: whole names of inbound sources, or `*` for all of them.
 
 use super::fault::quoted;
 use super::identifier::Tables;
@@ -16,6 +16,7 @@ use crate::endpoint::Filter;
 const MOST_PATTERNS: usize = 1000;
 const LONGEST_PATTERN_BYTES: usize = 255;
 const MOST_FIELDS: usize = 2000;
+const LONGEST_SOURCE_BYTES: usize = 64;
 const EVENT_WORDS: [&str; 5] = ["created", "updated", "deleted", "truncated", "custom"];
 
 type FieldLists = Vec<(String, Vec<String>)>;
@@ -81,7 +82,7 @@ pub(super) fn read(table: &mut Table<'_>, base: &Filter, labels: &Labels) -> Fil
         include_fields: table.read("include_fields", read_fields, base.include_fields.clone()),
         exclude_fields: table.read("exclude_fields", read_fields, base.exclude_fields.clone()),
         redact_fields: table.read("redact_fields", read_masks, base.redact_fields.clone()),
-        exclude_origins: Vec::new(),
+        exclude_origins: table.read("exclude_origins", read_origins, base.exclude_origins.clone()),
     }
 }
 
@@ -110,7 +111,7 @@ fn read_events(value: &Value<'_>) -> Option<Vec<String>> {
     }
 }
 
-fn checked_glob(value: &Value<'_>, example: &str) -> Option<String> {
+pub(super) fn checked_glob(value: &Value<'_>, example: &str) -> Option<String> {
     let text = value.word()?;
     let problem = match text.as_str() {
         text if text.trim() != text => "white space around the pattern",
@@ -125,6 +126,24 @@ fn checked_glob(value: &Value<'_>, example: &str) -> Option<String> {
         Problem::new(problem, format!("write patterns as in [\"{example}\"], one in each string"))
             .given(value.given()),
     )
+}
+
+fn read_origins(value: &Value<'_>) -> Option<Vec<String>> {
+    value.list(MOST_PATTERNS, |source| {
+        let text = source.word()?;
+        let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+        if text == "*" || (text.len() <= LONGEST_SOURCE_BYTES && text.bytes().all(plain)) {
+            return Some(text);
+        }
+        source.refuse(
+            Problem::new(
+                "not the name of an inbound source",
+                "write the name in [inbound.sources.NAME], or \"*\" for every source",
+            )
+            .given(source.given())
+            .allowed("1 to 64 of a-z, 0-9, _ and -, or \"*\""),
+        )
+    })
 }
 
 /// A list for every model, or lists by label.

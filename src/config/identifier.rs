@@ -6,7 +6,7 @@ use super::value::Value;
 
 /// NAMEDATALEN - 1.
 const LONGEST_IDENTIFIER_BYTES: usize = 63;
-/// walhook's own tables make no events, and the system's cannot be published.
+/// walhook's own tables make no events and take none but its own; the system's are not ours.
 const FOREIGN_SCHEMAS: [&str; 3] = ["walhook", "pg_catalog", "information_schema"];
 
 /// A table by name.
@@ -32,7 +32,7 @@ pub(super) fn table_name(value: &Value<'_>) -> Option<TableName> {
     match tables(value)? {
         Tables::One(table) => Some(table),
         Tables::Schema(schema) => value.refuse(
-            Problem::new("a model is one table", value.assignment(&format!("\"{schema}.orders\"")))
+            Problem::new("one table is meant", value.assignment(&format!("\"{schema}.orders\"")))
                 .given(value.given()),
         ),
     }
@@ -78,7 +78,7 @@ pub(super) fn tables(value: &Value<'_>) -> Option<Tables> {
         _ => return refuse("not a table's name", value.assignment("\"public.orders\"")),
     };
     if FOREIGN_SCHEMAS.contains(&schema.as_str()) {
-        let problem = format!("tables of the schema {} cannot be captured", quoted(schema));
+        let problem = format!("tables of the schema {} cannot be used here", quoted(schema));
         return refuse(&problem, "name a table of your own".to_owned());
     }
     Some(match name {

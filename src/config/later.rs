@@ -25,7 +25,6 @@ const LATER: &[(&str, Refused)] = &[
     ("endpoints[].application", AllBut("default")),
     ("endpoints[].condition", AllBut("")),
     ("endpoints[].transform", AllBut("")),
-    ("endpoints[].exclude_origins", AllBut("")),
     ("endpoints[].auth.type", Only("oauth2")),
     ("endpoints[].auth.client_id", Any),
     ("endpoints[].auth.client_secret", Any),
@@ -34,7 +33,6 @@ const LATER: &[(&str, Refused)] = &[
     ("delivery.application", AllBut("default")),
     ("delivery.condition", AllBut("")),
     ("delivery.transform", AllBut("")),
-    ("delivery.exclude_origins", AllBut("")),
     ("delivery.auth.type", Only("oauth2")),
     ("delivery.auth.client_id", Any),
     ("delivery.auth.client_secret", Any),
@@ -42,16 +40,9 @@ const LATER: &[(&str, Refused)] = &[
     ("delivery.auth.scope", Any),
     ("delivery.on_failure", Only("callback")),
     ("delivery.failure_callback", AllBut("")),
-    ("inbound.listen", AllBut("")),
-    ("inbound.max_body_bytes", Any),
-    ("inbound.log_rejections", Any),
-    ("inbound.retry", Any),
-    ("inbound.sources", Any),
     ("console", Any),
-    ("retention.inbound", Any),
     ("alerts.url", AllBut("")),
     ("alerts.callback", AllBut("")),
-    ("alerts.inbound_errors", Any),
 ];
 
 /// What becomes of a key that may be on the list.

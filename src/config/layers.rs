@@ -53,6 +53,45 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
+impl Node {
+    /// The value with the keys of `base` that it does not have itself; in the tables at `deep`
+    /// as well.
+    pub(super) fn over(&self, base: &Self, deep: &[&str]) -> Self {
+        let (Given::Table(own), Given::Table(base)) = (&self.given, &base.given) else {
+            return self.clone();
+        };
+        let has = |key: &str| own.iter().any(|entry| entry.key == key);
+        let theirs = base.iter().filter(|entry| !has(&entry.key)).cloned();
+        let ours = own.iter().map(|entry| {
+            let below = base.iter().find(|other| other.key == entry.key);
+            let node = match below.filter(|_| deep.contains(&entry.key.as_str())) {
+                Some(below) => entry.node.over(&below.node, &[]),
+                None => entry.node.clone(),
+            };
+            Entry { node, ..entry.clone() }
+        });
+        let entries = theirs.chain(ours).collect();
+        Self { origin: self.origin.clone(), given: Given::Table(entries) }
+    }
+
+    /// The value as nobody's: built in, it stands at no place of the file.
+    pub(super) fn built_in(self) -> Self {
+        let given = match self.given {
+            Given::List(nodes) => Given::List(nodes.into_iter().map(Self::built_in).collect()),
+            Given::Table(entries) => {
+                let entries = entries.into_iter().map(|entry| Entry {
+                    key: entry.key,
+                    key_span: None,
+                    node: entry.node.built_in(),
+                });
+                Given::Table(entries.collect())
+            }
+            scalar => scalar,
+        };
+        Self { origin: Origin::Default, given }
+    }
+}
+
 type Document<'i> = Spanned<DeValue<'i>>;
 
 const DEFAULTS: &str = "defaults";

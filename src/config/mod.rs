@@ -48,6 +48,7 @@ pub(crate) use table::written as written_key;
 use crate::endpoint::Endpoint;
 use endpoint::Shared;
 use filter::Labels;
+use inbound::Inbound;
 use reader::{Gathered, Problem, Reader, Spot};
 use source::Source;
 use table::Table;
@@ -73,6 +74,8 @@ pub struct Config {
     pub security: Security,
     /// The port for operators.
     pub ops: Ops,
+    /// The receiver of providers' webhooks.
+    pub inbound: Inbound,
     /// How long things are kept.
     pub retention: Retention,
     /// What `check` mentions though it is no fault.
@@ -143,6 +146,7 @@ struct Parts {
     delivery: Delivery,
     security: Security,
     ops: Ops,
+    inbound: Inbound,
     retention: Retention,
 }
 
@@ -160,10 +164,9 @@ impl Parts {
         let payload = sections::read_payload(root);
         let ops = sections::read_ops(root);
         let retention = sections::read_retention(root);
-        // Sections that hold only keys of later versions.
-        for section in ["inbound", "alerts"] {
-            root.optional(section, |value| value.table(|_| Some(())));
-        }
+        let inbound = inbound::read(root, ops.as_ref().and_then(|ops| ops.listen));
+        let errors = inbound::read_alerts(root);
+        let (retention, kept_inbound) = retention?;
         Some(Self {
             database: database?,
             models,
@@ -172,13 +175,24 @@ impl Parts {
             delivery: delivery?,
             security,
             ops: ops?,
-            retention: retention?,
+            inbound: Inbound { errors: errors?, retention: kept_inbound, ..inbound? },
+            retention,
         })
     }
 
-    fn config(self, warnings: Vec<Fault>, places: Places) -> Config {
-        let Self { database, models, endpoints, payload, delivery, security, ops, retention } =
-            self;
+    fn config(self, mut warnings: Vec<Fault>, places: Places) -> Config {
+        warnings.extend(self.unknown_origins(&places));
+        let Self {
+            database,
+            models,
+            endpoints,
+            payload,
+            delivery,
+            security,
+            ops,
+            inbound,
+            retention,
+        } = self;
         Config {
             database,
             models,
@@ -187,10 +201,36 @@ impl Parts {
             delivery,
             security,
             ops,
+            inbound,
             retention,
             warnings,
             places,
         }
+    }
+}
+
+impl Parts {
+    /// Origins that no source of this file has. Another daemon may receive them, so it is no
+    /// error; but a slip of the pen would let events echo.
+    fn unknown_origins(&self, places: &Places) -> Vec<Fault> {
+        let names: Vec<&str> =
+            self.inbound.sources.iter().map(|source| source.name.as_str()).collect();
+        let excluded = self.endpoints.iter().enumerate().flat_map(|(number, endpoint)| {
+            let origins = endpoint.filter.exclude_origins.iter().enumerate();
+            origins.map(move |(place, origin)| (number, place, origin.as_str()))
+        });
+        let unknown = excluded.filter(|(.., origin)| *origin != "*" && !names.contains(origin));
+        unknown
+            .map(|(number, place, origin)| {
+                let fix = match table::closest(origin, &names) {
+                    Some(name) => format!("did you mean \"{name}\"?"),
+                    None => "leave it out, if no other daemon receives for it".to_owned(),
+                };
+                let key = format!("endpoints[{number}].exclude_origins[{place}]");
+                let problem = format!("no inbound source is called \"{origin}\"");
+                Fault { severity: Severity::Warning, ..places.fault_at(&key, problem, fix) }
+            })
+            .collect()
     }
 }
 
@@ -251,24 +291,44 @@ mod tests {
         models."store.Order" = { table = "public.orders", user = {} }
         delivery.auth = { type = "bearer", token = "x" }
         endpoints = [{ name = "crm", url = "https://x", auth = {}, tls = {}, retry = {} }]
+        [inbound.sources.x]
+        retry = {}
+        events = {}
+        reply = {}
+        into = { columns = { id = {} } }
+        verify.signature = { versions = { v1 = {} } }
+        verify.timestamp = {}
+        verify.replay = {}
     "#;
     const SHIPPED: &str = include_str!("../../config.toml");
 
     fn known() -> std::collections::BTreeSet<String> {
-        let mut source = Source::of_text(EVERY_TABLE);
+        let mut source = Source::of_text("config.toml", EVERY_TABLE);
         let reading = read(&mut source, Path::new(""), &Environment::default());
         reading.unwrap_or_else(|faults| panic!("{faults}")).gathered.known
     }
 
-    /// The lines of the shipped file from the header of `section` to the next header, with
+    /// The lines of the shipped file under headers of `section` and of what is inside it, with
     /// commented-out headers and keys brought to life.
     fn shipped_section(section: &str) -> String {
-        let header = |line: &str| line.trim_start_matches("# ").starts_with('[');
-        let name =
-            |line: &str| line.trim_start_matches("# ").trim_start_matches('[').starts_with(section);
-        let lines = SHIPPED.lines().skip_while(|line| !(header(line) && name(line)));
-        let (first, rest) = (lines.clone().take(1), lines.skip(1).take_while(|line| !header(line)));
-        first.chain(rest).map(|line| format!(" {}\n", line.trim_start_matches("# "))).collect()
+        let mut inside = false;
+        let alive = |line: &'static str| line.trim_start_matches("# ");
+        let lines = SHIPPED.lines().map(alive).filter(|line| {
+            if line.starts_with('[') {
+                inside = line.trim_start_matches('[').starts_with(section);
+            }
+            inside
+        });
+        lines.map(|line| format!(" {line}\n")).collect()
+    }
+
+    /// Whether `text` has the key as one, or in a header.
+    fn has_key(text: &str, key: &str) -> bool {
+        text.contains(&format!(" {key} = "))
+            || text
+                .lines()
+                .filter(|line| line.starts_with(" ["))
+                .any(|line| line.split([' ', '[', '.', ']']).any(|part| part == key))
     }
 
     #[test]
@@ -284,10 +344,7 @@ mod tests {
                 continue;
             }
             let last = key.rsplit('.').next().unwrap();
-            assert!(
-                shipped_section(section).contains(&format!(" {last} = ")),
-                "{pattern} is missing"
-            );
+            assert!(has_key(&shipped_section(section), last), "{pattern} is missing");
         }
     }
 

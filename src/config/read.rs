@@ -235,6 +235,41 @@ impl Value<'_> {
         Some(duration)
     }
 
+    /// How far off a time may be: a duration, or a plain number of seconds. 0 is off.
+    pub(super) fn tolerance(&self, most: Duration) -> Option<Option<Duration>> {
+        self.show();
+        let text = match &self.node.given {
+            Given::Text(text) => self.expanded(text)?,
+            _ => self.given(),
+        };
+        let seconds = text.trim().parse().ok().map(Duration::from_secs);
+        match seconds.or_else(|| duration::parse(&text)) {
+            Some(tolerance) if tolerance <= most => {
+                Some(Some(tolerance).filter(|tolerance| !tolerance.is_zero()))
+            }
+            _ => self.refuse(
+                Problem::new("not a length of time", self.assignment("\"300s\""))
+                    .given(self.given())
+                    .allowed(format!(
+                        "a whole number of seconds, or one with ms, s, m, h or d, up to {}; 0 for off",
+                        duration::text(most)
+                    )),
+            ),
+        }
+    }
+
+    /// One element, or a list of at most `most`.
+    pub(super) fn one_or_more<T>(
+        &self,
+        most: usize,
+        each: impl Fn(&Value<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        match self.is_list() {
+            true => self.list(most, each),
+            false => each(self).map(|one| vec![one]),
+        }
+    }
+
     /// One of a few words.
     pub(super) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
         let given = self.text()?;
@@ -257,6 +292,17 @@ impl Value<'_> {
             .given(self.given())
             .allowed(known.join(", ")),
         )
+    }
+
+    /// A string, number or truth as text.
+    pub(super) fn scalar(&self) -> Option<String> {
+        match &self.node.given {
+            Given::Integer(Some(_)) | Given::Float(_) | Given::Boolean(_) => {
+                self.show();
+                Some(self.given())
+            }
+            _ => self.text(),
+        }
     }
 
     /// A path; relative ones mean the file's directory. Empty is none.

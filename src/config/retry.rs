@@ -25,31 +25,40 @@ pub(super) fn none() -> RetryPolicy {
 /// Reads `retry`; what it leaves out is as in `base`.
 pub(super) fn read(value: &Value<'_>, base: &RetryPolicy) -> Option<RetryPolicy> {
     value.table(|table| {
-        let growing: Vec<&str> = GROWING.into_iter().filter(|key| table.is_given(key)).collect();
-        let both = !growing.is_empty() && table.is_given("schedule");
-        let spelled_out = table.read(
-            "schedule",
-            |value| value.list(MOST_RETRIES, |delay| delay.duration(DELAY)),
-            base.schedule.clone(),
-        );
-        let grown = read_growing(table);
-        let jitter = table.read("jitter", |value| value.float(0.0..=1.0), base.jitter);
         let retry_on_status =
             table.read("retry_on_status", read_statuses, base.retry_on_status.clone());
-        if both {
-            return table.value_of("schedule").and_then(|schedule| {
-                schedule.refuse_key(Problem::new(
-                    format!("`schedule` and `{}` exclude each other", growing[0]),
-                    format!(
-                        "keep `schedule`, or keep {}",
-                        GROWING.map(|key| format!("`{key}`")).join(", ")
-                    ),
-                ))
-            });
-        }
-        let schedule = if growing.is_empty() { spelled_out } else { grown };
-        Some(RetryPolicy { schedule, jitter, retry_on_status })
+        Some(RetryPolicy { retry_on_status, ..delays(table, base)? })
     })
+}
+
+/// The same for what has no statuses.
+pub(super) fn read_delays(value: &Value<'_>, base: &RetryPolicy) -> Option<RetryPolicy> {
+    value.table(|table| delays(table, base))
+}
+
+fn delays(table: &mut Table<'_>, base: &RetryPolicy) -> Option<RetryPolicy> {
+    let growing: Vec<&str> = GROWING.into_iter().filter(|key| table.is_given(key)).collect();
+    let both = !growing.is_empty() && table.is_given("schedule");
+    let spelled_out = table.read(
+        "schedule",
+        |value| value.list(MOST_RETRIES, |delay| delay.duration(DELAY)),
+        base.schedule.clone(),
+    );
+    let grown = read_growing(table);
+    let jitter = table.read("jitter", |value| value.float(0.0..=1.0), base.jitter);
+    if both {
+        return table.value_of("schedule").and_then(|schedule| {
+            schedule.refuse_key(Problem::new(
+                format!("`schedule` and `{}` exclude each other", growing[0]),
+                format!(
+                    "keep `schedule`, or keep {}",
+                    GROWING.map(|key| format!("`{key}`")).join(", ")
+                ),
+            ))
+        });
+    }
+    let schedule = if growing.is_empty() { spelled_out } else { grown };
+    Some(RetryPolicy { schedule, jitter, retry_on_status: base.retry_on_status.clone() })
 }
 
 fn read_growing(table: &mut Table<'_>) -> Vec<Duration> {

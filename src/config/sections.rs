@@ -196,7 +196,7 @@ pub(super) fn read_ops(root: &mut Table<'_>) -> Option<Ops> {
 }
 
 /// An address and port; empty is off.
-fn read_listen(value: &Value<'_>) -> Option<Option<SocketAddr>> {
+pub(super) fn read_listen(value: &Value<'_>) -> Option<Option<SocketAddr>> {
     let text = value.text()?;
     if text.is_empty() {
         return Some(None);
@@ -232,20 +232,23 @@ fn read_token(value: &Value<'_>) -> Option<Option<Secret>> {
     }
 }
 
-pub(super) fn read_retention(root: &mut Table<'_>) -> Option<Retention> {
+/// `[retention]`, and in it how long the receiver keeps what came.
+pub(super) fn read_retention(root: &mut Table<'_>) -> Option<(Retention, Duration)> {
     root.optional("retention", |value| {
         value.table(|table| {
             let succeeded = table.optional("succeeded", |value| value.duration(KEPT));
             let failed = table.optional("failed", |value| value.duration(KEPT));
             let held = table.optional("held", |value| value.duration(KEPT));
+            let inbound = table.optional("inbound", |value| value.duration(KEPT));
             let bytes =
                 table.optional("response_body_bytes", |value| value.integer(0..=MEBIBYTE as i64));
-            Some(Retention {
+            let retention = Retention {
                 succeeded: succeeded?,
                 failed: failed?,
                 held: held?,
                 response_body_bytes: bytes?,
-            })
+            };
+            Some((retention, inbound?))
         })
     })
 }

@@ -53,9 +53,9 @@ impl Source {
         Ok(Self { path: shown, text, leaves: Vec::new() })
     }
 
-    #[cfg(test)]
-    pub(super) fn of_text(text: &str) -> Self {
-        Self { path: "config.toml".to_owned(), text: text.to_owned(), leaves: Vec::new() }
+    /// A text that is called `path` in faults.
+    pub(super) fn of_text(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), text: text.to_owned(), leaves: Vec::new() }
     }
 
     /// Warns if everyone on the machine may read the file.

@@ -1,34 +1,55 @@
 //! A table on its way into a type. The calls of [`Table::read`] are the schema: a key that
 //! nobody reads is unknown.
 
+use std::borrow::Cow;
+
 use super::fault::quoted;
 use super::later::{self, Standing};
-use super::layers::{Entry, Given, Origin};
+use super::layers::{Entry, Given, Node, Origin};
 use super::reader::Problem;
 use super::value::Value;
 
 impl Value<'_> {
     /// Reads the value as a table; keys that `read` does not ask for are faults.
     pub(super) fn table<T>(&self, read: impl FnOnce(&mut Table<'_>) -> Option<T>) -> Option<T> {
-        let parsed;
-        let node = match &self.node.given {
-            Given::Text(text) if matches!(self.node.origin, Origin::Variable(_)) => {
-                parsed = self.inline(text);
-                parsed.as_ref().unwrap_or(self.node)
-            }
-            _ => self.node,
-        };
-        let Given::Table(entries) = &node.given else {
-            let fix = match self.path.as_str() {
-                path if path.contains(['.', '[']) => format!("{} = {{ … }}", self.key),
-                path => format!("[{path}]"),
-            };
-            return self.wrong_type("a table", fix);
-        };
-        let mut table = Table { value: self, entries, asked: Vec::new() };
+        let node = self.table_node()?;
+        let mut table = Table::open(self, &node);
         let outcome = read(&mut table);
         table.finish();
         outcome
+    }
+
+    /// The same with what `choose` finds for the table as a base: keys that it does not give,
+    /// itself or in its tables at `deep`, are as there. `choose` may only look.
+    pub(super) fn table_over<T>(
+        &self,
+        deep: &[&str],
+        choose: impl FnOnce(&mut Table<'_>) -> Option<Node>,
+        read: impl FnOnce(&mut Table<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let own = self.table_node()?;
+        let base = choose(&mut Table::open(self, &own))?;
+        let node = own.over(&base, deep);
+        Value { node: &node, ..self.clone() }.table(read)
+    }
+
+    /// The value as a table: itself, or what a variable's text holds.
+    fn table_node(&self) -> Option<Cow<'_, Node>> {
+        let parsed = match &self.node.given {
+            Given::Text(text) if matches!(self.node.origin, Origin::Variable(_)) => {
+                self.inline(text)
+            }
+            _ => None,
+        };
+        let node = parsed.map_or(Cow::Borrowed(self.node), Cow::Owned);
+        if matches!(node.given, Given::Table(_)) {
+            return Some(node);
+        }
+        let fix = match self.path.as_str() {
+            path if path.contains(['.', '[']) => format!("{} = {{ … }}", self.key),
+            path => format!("[{path}]"),
+        };
+        self.wrong_type("a table", fix)
     }
 }
 
@@ -40,6 +61,14 @@ pub(super) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
+    fn open(value: &'a Value<'a>, node: &'a Node) -> Self {
+        let entries = match &node.given {
+            Given::Table(entries) => entries.as_slice(),
+            _ => &[],
+        };
+        Self { value, entries, asked: Vec::new() }
+    }
+
     /// The value of `key` as `parse` reads it, or `fallback` where there is none or it is faulty.
     pub(super) fn read<T>(
         &mut self,
@@ -78,6 +107,11 @@ impl<'a> Table<'a> {
         let pattern = join(&self.value.pattern, key);
         self.value.reader.know(pattern);
         self.entries.iter().find(|entry| entry.key == key).map(|entry| self.child(entry, key))
+    }
+
+    /// Whether `key` has a value, be it a default.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
     }
 
     /// Whether somebody gave `key`, so that it is not just a default.

@@ -72,6 +72,20 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Whether it was given as a table, or as a variable that may be one.
+    pub(super) fn is_table(&self) -> bool {
+        match (&self.node.given, &self.node.origin) {
+            (Given::Table(_), _) => true,
+            (Given::Text(text), Origin::Variable(_)) => text.trim_start().starts_with('{'),
+            _ => false,
+        }
+    }
+
+    /// Whether an empty list was given.
+    pub(super) fn is_empty_list(&self) -> bool {
+        matches!(&self.node.given, Given::List(nodes) if nodes.is_empty())
+    }
+
     /// Lets the value be seen where its line is shown.
     pub(super) fn show(&self) {
         if let Origin::File(span) = &self.node.origin {

@@ -5,6 +5,7 @@ pub mod client;
 pub mod connect_error;
 pub mod connection;
 pub mod connector;
+pub mod fetch;
 pub mod guard;
 pub mod network;
 pub mod request;

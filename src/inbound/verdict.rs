@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
+use super::encoding::sha256_hex;
+
 /// A request, read whole.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -16,6 +18,13 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Its body, to the byte.
     pub body: Bytes,
+}
+
+impl Request {
+    /// Hex SHA-256 of the whole body.
+    pub fn body_sha256(&self) -> String {
+        sha256_hex(&self.body)
+    }
 }
 
 /// What a request turned out to be.
@@ -150,5 +159,15 @@ impl Rejection {
     /// A rejection for `reason` alone.
     pub fn of(reason: Reason) -> Self {
         Self { reason, skew_seconds: None, detail: None }
+    }
+
+    /// A rejection that says what is missing or wrong.
+    pub(crate) fn because(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, skew_seconds: None, detail: Some(detail.into()) }
+    }
+
+    /// The same, of a request that was made that far from now.
+    pub(crate) fn with_skew(self, skew_seconds: Option<i64>) -> Self {
+        Self { skew_seconds: self.skew_seconds.or(skew_seconds), ..self }
     }
 }

@@ -7,8 +7,9 @@ use super::paths::Node;
 use super::plan::{Plan, Shape};
 use super::row::{Delta, Known, View};
 use super::walk::Masks;
-use crate::change::{Change, Row};
-use crate::value::{self, Kind, Options};
+use crate::change::{Change, Row, Transaction};
+use crate::lsn::Position;
+use crate::value::{self, Kind, Options, string};
 
 /// What a body is made of, apart from its head.
 #[derive(Clone, Copy)]
@@ -71,7 +72,7 @@ impl Body<'_> {
         }
         if !self.plan.source.is_empty() {
             out.extend_from_slice(&self.plan.source);
-            write_origin(self.change.position.commit, self.change.transaction.xid, out);
+            write_place(self.change.position, &self.change.transaction, out);
         }
         out.push(b'}');
         self.check(out)
@@ -247,9 +248,18 @@ impl Body<'_> {
     }
 }
 
-/// Appends the rest of `source`: `,"lsn":…,"xid":…}`.
-pub(super) fn write_origin(commit: crate::lsn::Lsn, xid: u32, out: &mut Vec<u8>) {
-    write!(out, ",\"lsn\":\"{commit}\",\"xid\":{xid}}}").expect("memory takes every write");
+/// Appends the rest of `source`: `,"lsn":…,"xid":…}`, and before the brace the origin, if any.
+pub(super) fn write_place(position: Position, transaction: &Transaction, out: &mut Vec<u8>) {
+    write!(out, ",\"lsn\":\"{}\",\"xid\":{}", position.commit, transaction.xid)
+        .expect("memory takes every write");
+    if let Some(origin) = &transaction.origin {
+        out.extend_from_slice(b",\"origin\":{\"source\":");
+        string::write(origin.source.as_bytes(), out);
+        out.extend_from_slice(b",\"event_id\":");
+        string::write(origin.event_id.as_bytes(), out);
+        out.push(b'}');
+    }
+    out.push(b'}');
 }
 
 fn separate(out: &mut Vec<u8>, open: u8) {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::plan::{head_text, leading_bits};
-use super::select::wants_event;
+use super::select::{hears_origin, wants_event};
 use super::{EventKind, Routed, Router, body, event_id, keys, write_head};
 use crate::change::Emitted;
 use crate::event::Event;
@@ -42,9 +42,11 @@ impl Router {
         out: &mut Vec<Routed>,
     ) -> Result<(), EmitRefused> {
         self.refuse(emitted)?;
+        let origin = emitted.transaction.origin.as_ref();
         let wanting: Vec<usize> = (self.endpoints.iter().enumerate())
             .filter(|(_, endpoint)| endpoint.enabled)
             .filter(|(_, endpoint)| wants_event(&endpoint.filter, "custom", &emitted.event_type))
+            .filter(|(_, endpoint)| hears_origin(&endpoint.filter, origin))
             .map(|(index, _)| index)
             .collect();
         if wanting.is_empty() {
@@ -111,7 +113,7 @@ impl Router {
         }
         if self.settings.include_source {
             out.extend_from_slice(b",\"source\":{\"schema\":null,\"table\":null");
-            body::write_origin(emitted.position.commit, emitted.transaction.xid, out);
+            body::write_place(emitted.position, &emitted.transaction, out);
         }
         out.push(b'}');
         trimmed

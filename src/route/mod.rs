@@ -23,7 +23,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use self::emitted::EmitRefused;
-pub use self::select::{glob_matches, selects_model};
+pub use self::select::selects_model;
 pub use self::words::{
     BoundModel, EventKind, Hold, KnownColumn, Routed, RouterError, RouterSettings,
 };
@@ -32,10 +32,11 @@ use self::body::{Body, TooLarge};
 use self::fields::Subject;
 use self::plan::{Head, Plan};
 use self::row::View;
+use self::select::hears_origin;
 use self::stamp::Stamp;
 use crate::change::{Change, Row, Table, Transaction};
 use crate::endpoint::Endpoint;
-use crate::event::{Event, EventId, Origin};
+use crate::event::{Event, EventId, Seed};
 use crate::lsn::Position;
 use crate::value::{Options, json};
 
@@ -105,7 +106,11 @@ impl Router {
         let mut event: Option<Arc<Event>> = None;
         let mut head_end = 0;
         for shape in &plan.shapes {
-            let endpoints = &shape.endpoints[kind as usize];
+            let hears = |endpoint: &&usize| {
+                let filter = &self.endpoints[**endpoint].filter;
+                hears_origin(filter, change.transaction.origin.as_ref())
+            };
+            let endpoints = shape.endpoints[kind as usize].iter().filter(hears);
             let body = Body {
                 plan,
                 shape,
@@ -116,7 +121,7 @@ impl Router {
                 limit: self.settings.max_event_bytes,
                 trimmed: false,
             };
-            if endpoints.is_empty() || !body.is_visible() {
+            if endpoints.clone().next().is_none() || !body.is_visible() {
                 continue;
             }
             let event = event.get_or_insert_with(|| {
@@ -133,7 +138,7 @@ impl Router {
             });
             let trimmed = write_body(body, head_end, &mut self.buffer);
             let bytes = Bytes::copy_from_slice(&self.buffer);
-            out.extend(endpoints.iter().map(|endpoint| Routed {
+            out.extend(endpoints.map(|endpoint| Routed {
                 event: Arc::clone(event),
                 endpoint: *endpoint,
                 body: bytes.clone(),
@@ -241,13 +246,13 @@ fn event_id(
     (position, transaction): (Position, &Transaction),
     event_type: &str,
 ) -> EventId {
-    let origin = Origin {
+    let seed = Seed {
         system_identifier: settings.system_identifier,
         commit_time: transaction.commit_time,
         xid: transaction.xid,
         position,
     };
-    EventId::new(&origin, event_type)
+    EventId::new(&seed, event_type)
 }
 
 /// Writes `{"id":…,…,"timestamp":"…"` to an emptied buffer.

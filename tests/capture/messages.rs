@@ -126,6 +126,72 @@ async fn a_change_of_configuration_stands_between_the_changes_it_parts() {
 }
 
 #[tokio::test]
+async fn an_origin_applies_to_what_follows_in_its_transaction_and_to_nothing_else() {
+    let mut stream = Stream::of(TABLE).await;
+    let lines = stream
+        .lines(
+            "begin; insert into t values (0);
+             select say('walhook.origin', '{\"source\": \"stripe\", \"event_id\": \"evt_1\"}');
+             insert into t values (1), (2);  update t set id = 3 where id = 2;
+             select say('walhook.user', '1');  delete from t where id = 3;
+             select say('walhook.event', '{\"type\":\"a.b\",\"object\":1}');  truncate t;  commit;
+             insert into t values (4)",
+        )
+        .await;
+    assert_eq!(
+        lines,
+        [
+            "insert t id=0",
+            "insert t id=1 for stripe/evt_1",
+            "insert t id=2 for stripe/evt_1",
+            "update t key(id=2) -> id=3 for stripe/evt_1",
+            "delete t key(id=3) by 1 for stripe/evt_1",
+            "emit a.b 1 by 1 for stripe/evt_1",
+            "truncate t by 1 for stripe/evt_1",
+            "insert t id=4",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_origin_moves_no_position_and_its_transaction_is_the_same_otherwise() {
+    let mut stream = Stream::of(TABLE).await;
+    let changes = stream
+        .changes(
+            "begin; insert into t values (1);
+             select say('walhook.origin', '{\"source\": \"stripe\", \"event_id\": \"evt_1\"}');
+             insert into t values (2); insert into t values (3); commit",
+        )
+        .await;
+    let ordinals: Vec<_> = changes.iter().map(|change| change.position.ordinal).collect();
+    assert_eq!(ordinals, [0, 1, 2]);
+    let [before, after, last] = [0, 1, 2].map(|index: usize| changes[index].transaction.as_ref());
+    assert_eq!((before.xid, before.commit_time), (after.xid, after.commit_time));
+    assert_eq!(after, last);
+}
+
+#[tokio::test]
+async fn a_rolled_back_savepoint_takes_its_origin_along() {
+    let mut stream = Stream::of(TABLE).await;
+    let sql = "begin; savepoint s;
+               select say('walhook.origin', '{\"source\": \"stripe\", \"event_id\": \"evt_1\"}');
+               insert into t values (1); rollback to s; insert into t values (2);
+               select say('walhook.origin', '{\"source\": \"github\", \"event_id\": \"2\"}');
+               savepoint s; insert into t values (3); rollback to s; insert into t values (4); commit";
+    assert_eq!(stream.lines(sql).await, ["insert t id=2", "insert t id=4 for github/2"]);
+}
+
+#[tokio::test]
+async fn an_origin_that_is_none_or_outside_the_transaction_is_ignored() {
+    let mut stream = Stream::of(TABLE).await;
+    let sql = "begin; select say('walhook.origin', '{\"source\":\"a\",\"event_id\":\"1\"}', false);
+               select say('walhook.origin', 'canary'); insert into t values (1);
+               select say('walhook.origin', '{\"source\":\"a\",\"event_id\":\"1\"}');
+               select say('walhook.origin', '{}'); insert into t values (2); commit";
+    assert_eq!(stream.lines(sql).await, ["insert t id=1", "insert t id=2 for a/1"]);
+}
+
+#[tokio::test]
 async fn messages_for_others_are_left_alone() {
     let mut stream = Stream::of(TABLE).await;
     let lines = stream.lines("select say('walhook.users', '1'), say('other', 'x')").await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio_postgres::Client;
 use walhook::capture::{Capture, Captured};
-use walhook::change::{Cell, Change, OldTuple, Row, Table, Tuple};
+use walhook::change::{Cell, Change, OldTuple, Row, Table, Transaction, Tuple};
 use walhook::decode::decode;
 use walhook::lsn::Position;
 use walhook::store::catalog::{self, Question};
@@ -139,7 +139,8 @@ pub fn positions(captured: &[Captured]) -> Vec<Position> {
 }
 
 /// A line for each event: `update customer key(id=1) -> id=2 name=Zoe note=?`, where `-` is null
-/// and `?` unknown; ` by {…}` follows if there is an actor.
+/// and `?` unknown; ` by {…}` follows if there is an actor, and ` for stripe/evt_1` if there is
+/// an origin.
 pub fn lines(captured: &[Captured]) -> Vec<String> {
     let mut lines = Vec::new();
     for captured in captured {
@@ -148,7 +149,7 @@ pub fn lines(captured: &[Captured]) -> Vec<String> {
             Captured::Truncated(changes) => lines.extend(changes.iter().map(line)),
             Captured::Emitted(emitted) => {
                 let object = std::str::from_utf8(&emitted.object).unwrap();
-                let by = by(emitted.actor.as_ref());
+                let by = by(emitted.actor.as_ref(), &emitted.transaction);
                 lines.push(format!("emit {} {object}{by}", emitted.event_type));
             }
             Captured::Configured { content, .. } => {
@@ -170,11 +171,14 @@ fn line(change: &Change) -> String {
         Row::Delete { old } => format!("delete {}{}", table.name, old_row(table, old)),
         Row::Truncate => format!("truncate {}", table.name),
     };
-    what + &by(change.actor.as_ref())
+    what + &by(change.actor.as_ref(), &change.transaction)
 }
 
-fn by(actor: Option<&Bytes>) -> String {
-    actor.map_or_else(String::new, |json| format!(" by {}", std::str::from_utf8(json).unwrap()))
+fn by(actor: Option<&Bytes>, transaction: &Transaction) -> String {
+    let actor = actor.map(|json| format!(" by {}", std::str::from_utf8(json).unwrap()));
+    let origin = transaction.origin.as_ref();
+    let origin = origin.map(|origin| format!(" for {}/{}", origin.source, origin.event_id));
+    actor.unwrap_or_default() + &origin.unwrap_or_default()
 }
 
 fn old_row(table: &Table, old: &OldTuple) -> String {

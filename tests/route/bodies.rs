@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use walhook::change::{Emitted, ReplicaIdentity, Row};
 use walhook::endpoint::Filter;
-use walhook::route::{EmitRefused, EventKind, Router, RouterError, RouterSettings};
+use walhook::route::{EmitRefused, EventKind, Routed, Router, RouterError, RouterSettings};
 
 use crate::given::*;
 
@@ -63,6 +63,30 @@ fn optional_members_come_last() {
             r#""source":{"schema":"public","table":"orders","lsn":"16/B374D848","xid":777}"#
         )
     );
+}
+
+#[test]
+fn source_names_the_inbound_event_behind_a_change_or_an_emitted_event() {
+    let settings = RouterSettings { include_source: true, ..settings() };
+    let mut router = router_with(settings, order_model(), vec![everything()]);
+    let mut change = change(&orders(ReplicaIdentity::Full), insert(&ROW));
+    change.transaction = from("stripe", "evt_\"1\"");
+    let origin = r#","xid":777,"origin":{"source":"stripe","event_id":"evt_\"1\""}}}"#;
+    assert!(body(&mut router, &change).unwrap().ends_with(origin));
+    let mut emitted = emitted("mfa.failed", "{}");
+    emitted.transaction = change.transaction;
+    let mut out = Vec::new();
+    router.route_emitted(&emitted, &mut out).unwrap();
+    let source = r#","source":{"schema":null,"table":null,"lsn":"16/B374D848""#.to_owned();
+    assert!(text(&out[0].body).ends_with(&(source + origin)));
+}
+
+#[test]
+fn without_source_a_body_does_not_tell_its_origin() {
+    let mut change = change(&orders(ReplicaIdentity::Full), insert(&ROW));
+    let plain = body(&mut router(vec![everything()]), &change);
+    change.transaction = from("stripe", "evt_1");
+    assert_eq!(body(&mut router(vec![everything()]), &change), plain);
 }
 
 #[test]
@@ -145,6 +169,43 @@ fn endpoints_that_see_the_same_share_event_and_bytes() {
     assert_eq!(out[2].body.as_ptr(), out[3].body.as_ptr());
     assert_eq!((out[0].shape, out[2].shape), (out[1].shape, out[3].shape));
     assert_ne!(out[0].shape, out[2].shape);
+}
+
+#[test]
+fn an_excluded_origin_is_kept_from_its_endpoint_and_changes_nothing_for_others() {
+    let without = |sources: &[&str]| Filter {
+        exclude_origins: sources.iter().map(|source| (*source).to_owned()).collect(),
+        ..everything()
+    };
+    let filters = vec![everything(), without(&["stripe"]), without(&["github"]), without(&["*"])];
+    let mut router = router(filters);
+    let mut change = change(&orders(ReplicaIdentity::Full), insert(&ROW));
+    let to = |out: &[Routed]| out.iter().map(|routed| routed.endpoint).collect::<Vec<_>>();
+    let plain = routed(&mut router, &change);
+    assert_eq!(to(&plain), [0, 1, 2, 3]);
+    change.transaction = from("stripe", "evt_1");
+    let handled = routed(&mut router, &change);
+    assert_eq!(to(&handled), [0, 2]);
+    assert_eq!(handled[0].body.as_ptr(), handled[1].body.as_ptr());
+    assert_eq!((handled[0].shape, handled[0].event.id), (plain[0].shape, plain[0].event.id));
+
+    let mut emitted = emitted("mfa.failed", "{}");
+    let mut custom = |router: &mut Router, transaction| {
+        let mut out = Vec::new();
+        emitted.transaction = transaction;
+        router.route_emitted(&emitted, &mut out).unwrap();
+        to(&out)
+    };
+    assert_eq!(custom(&mut router, from("github", "1")), [0, 1]);
+    assert_eq!(custom(&mut router, from("gitlab", "1")), [0, 1, 2]);
+}
+
+#[test]
+fn a_change_that_nobody_may_hear_of_makes_no_event() {
+    let filter = Filter { exclude_origins: vec!["*".to_owned()], ..everything() };
+    let mut change = change(&orders(ReplicaIdentity::Full), insert(&ROW));
+    change.transaction = from("stripe", "evt_1");
+    assert!(routed(&mut router(vec![filter]), &change).is_empty());
 }
 
 #[test]

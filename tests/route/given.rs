@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use walhook::change::{
-    Change, Column, OldTuple, ReplicaIdentity, Row, Span, Table, Transaction, Tuple,
+    Change, Column, OldTuple, Origin, ReplicaIdentity, Row, Span, Table, Transaction, Tuple,
 };
 use walhook::config::Tables;
 use walhook::endpoint::{Endpoint, EndpointId, Filter, Method, Ordering, RetryPolicy, TlsFiles};
@@ -104,11 +104,21 @@ pub(crate) fn key(old: &[Option<&str>]) -> OldTuple {
 pub(crate) fn change(table: &Table, row: Row) -> Change {
     Change {
         position: Position { commit: Lsn(0x16_B374_D848), ordinal: 3 },
-        transaction: Arc::new(Transaction { xid: 777, commit_time: 1_768_566_600_000_000 }),
+        transaction: Arc::new(transaction(None)),
         actor: None,
         table: Arc::new(table.clone()),
         row,
     }
+}
+
+fn transaction(origin: Option<Origin>) -> Transaction {
+    Transaction { xid: 777, commit_time: 1_768_566_600_000_000, origin }
+}
+
+/// The transaction of a handler of the inbound event `event_id`.
+pub(crate) fn from(source: &str, event_id: &str) -> Arc<Transaction> {
+    let origin = Origin { source: source.to_owned(), event_id: event_id.to_owned() };
+    Arc::new(transaction(Some(origin)))
 }
 
 pub(crate) fn settings() -> RouterSettings {

@@ -172,8 +172,13 @@ impl Daemon {
 
     /// SIGTERM, without waiting.
     pub async fn terminate(&self) {
-        let pid = self.pid().to_string();
-        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().await;
+        self.signal("TERM").await;
+    }
+
+    /// Any signal, as in `HUP`.
+    pub async fn signal(&self, signal: &str) {
+        let arguments = ["-c", "kill -\"$0\" \"$1\"", signal, &self.pid().to_string()];
+        let sent = Command::new("sh").args(arguments).status().await;
         assert!(sent.unwrap().success());
     }
 

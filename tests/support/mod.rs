@@ -8,5 +8,6 @@ pub mod daemon;
 pub mod hooks;
 pub mod inbound;
 pub mod pg;
+pub mod poster;
 pub mod receiver;
 pub mod snippets;

@@ -4,7 +4,8 @@ use super::Report;
 use super::facts::Facts;
 use crate::config::{Fault, Severity, written_key};
 use crate::endpoint::Filter;
-use crate::route::{glob_matches, selects_model};
+use crate::endpoint::glob_matches;
+use crate::route::selects_model;
 
 /// A list of fields by label, in the configuration's words.
 struct Named<'a> {

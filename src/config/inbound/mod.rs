@@ -1,14 +1,30 @@
 //! `[inbound]`: the receiver of providers' webhooks, and its sources.
 
+mod events;
+mod grammar;
+mod into;
+mod key;
 mod place;
+mod preset;
+mod proof;
+mod receiver;
 mod scheme;
+mod secrets;
+mod signature;
+mod source;
+mod template;
+mod verify;
 
-pub use place::{Json, Piece, Place, Places};
+pub use place::{Json, Place, Places};
 pub use scheme::{
     Code, Encoding, Hash, Key, KeyBytes, List, Material, Proof, Quirk, Scheme, SignatureFrom,
     TimestampFrom, TimestampUnit,
 };
+pub use template::Piece;
 
+pub(super) use receiver::{read, read_alerts};
+
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +70,7 @@ pub struct ErrorAlert {
 }
 
 /// A provider that posts to `/webhooks/{name}`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Source {
     /// Segment of the path: `[a-z0-9_-]`, 1 to 64.
     pub name: String,
@@ -82,6 +98,13 @@ pub struct Source {
     pub into: Option<Mapping>,
 }
 
+/// URL, replies and constants may hold what should not be seen.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// Requests of a provider's set-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Handshake {
@@ -98,6 +121,8 @@ pub enum Handshake {
     Meta,
     /// Unsigned `{"verification_token":…}`, only while pending: logged for the operator.
     Gusto,
+    /// HEAD, which is answered 200 and nothing else.
+    Head,
     /// Signed `SubscriptionConfirmation`, only while pending: its URL is fetched.
     Sns,
 }
@@ -113,8 +138,8 @@ pub struct Events {
     pub unwrap: Option<Json>,
     /// The first that is there and not empty is the id.
     pub id: Places,
-    /// The id where none of `id` is there and all places of the template are.
-    pub id_template: Vec<Piece>,
+    /// Templates of the id where none of `id` is there; the first whose places are all there.
+    pub id_template: Vec<Vec<Piece>>,
     /// The first that is there and not empty is the type.
     pub event_type: Places,
 }
@@ -180,3 +205,6 @@ pub enum OnConflict {
     /// It takes the event's values.
     Update,
 }
+
+#[cfg(test)]
+mod tests;

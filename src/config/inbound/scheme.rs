@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::place::{Piece, Place, Places};
+use super::place::{Place, Places};
+use super::template::Piece;
 
 /// How requests prove where they come from.
 #[derive(Clone, Debug)]

@@ -1,0 +1,106 @@
+//! A provider: posts signed events over many connections and times the answers.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::join_all;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::Failed;
+
+/// Bytes of filling, so that a body has about 1 KB.
+const FILLING: usize = 800;
+
+/// Posts that were answered.
+pub(crate) struct Answers {
+    /// Milliseconds of each, sorted.
+    pub(crate) milliseconds: Vec<f64>,
+    /// From the first to the last.
+    pub(crate) elapsed: Duration,
+    /// How many were answered with another status than 200.
+    pub(crate) refused: usize,
+}
+
+/// Posts `count` events with ids from `first` on over `connections`.
+pub(crate) async fn post(
+    port: u16,
+    secret: &str,
+    (first, count): (u64, u64),
+    connections: usize,
+) -> Result<Answers, Failed> {
+    let requests: Vec<Vec<u8>> =
+        (first..first + count).map(|number| request(secret, number)).collect();
+    let (requests, next) = (&requests, &Cell::new(0));
+    let begun = Instant::now();
+    let ended = join_all((0..connections).map(|_| converse(port, requests, next))).await;
+    let elapsed = begun.elapsed();
+    let (mut milliseconds, mut refused) = (Vec::with_capacity(requests.len()), 0);
+    for one in ended {
+        let (times, others) = one?;
+        milliseconds.extend(times);
+        refused += others;
+    }
+    milliseconds.sort_unstable_by(f64::total_cmp);
+    Ok(Answers { milliseconds, elapsed, refused })
+}
+
+/// One connection, which takes the next request as soon as it has an answer.
+async fn converse(
+    port: u16,
+    requests: &[Vec<u8>],
+    next: &Cell<usize>,
+) -> Result<(Vec<f64>, usize), Failed> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.set_nodelay(true)?;
+    let (mut times, mut refused, mut answer) = (Vec::new(), 0, Vec::new());
+    while let Some(request) = requests.get(next.replace(next.get() + 1)) {
+        let begun = Instant::now();
+        stream.write_all(request).await?;
+        answer.clear();
+        while !is_whole(&answer) {
+            if stream.read_buf(&mut answer).await? == 0 {
+                return Err("the connection was closed".into());
+            }
+        }
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        refused += usize::from(!answer.starts_with(b"HTTP/1.1 200"));
+    }
+    Ok((times, refused))
+}
+
+/// Both receivers say either a length or chunks.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
+    let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
+    let length: Option<usize> =
+        text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    match length {
+        Some(length) => answer.len() >= head + 4 + length,
+        None if text.contains("transfer-encoding: chunked") => answer.ends_with(b"0\r\n\r\n"),
+        None => true,
+    }
+}
+
+/// An event as Stripe signs it.
+fn request(secret: &str, number: u64) -> Vec<u8> {
+    let body = format!(
+        r#"{{"id":"evt_bench{number}","object":"event","type":"charge.succeeded","livemode":false,"data":{{"object":{{"id":"ch_{number}","amount":5000,"currency":"usd","description":"{}"}}}}}}"#,
+        "x".repeat(FILLING)
+    );
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(format!("{time}.").as_bytes());
+    mac.update(body.as_bytes());
+    let signature: String =
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let length = body.len();
+    format!(
+        "POST /webhooks/stripe HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
+         Stripe-Signature: t={time},v1={signature}\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
