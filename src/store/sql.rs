@@ -30,6 +30,7 @@ statements! {
     forget_rejections
     good_columns
     inbound_errors
+    inbound_handlers
     init_lock
     insert_checkpoint
     installed_version
