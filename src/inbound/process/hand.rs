@@ -20,7 +20,9 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Handlers that wait for each other in a circle, or meet in a serializable transaction, are
 /// PostgreSQL's ordinary business: so many runs make one attempt.
-const TRIES: usize = 3;
+const TRIES: u32 = 4;
+/// Else the one that gave way would be back before the other has gone on.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(100);
 
 /// An event and what is known of its source.
 #[derive(Clone, Debug)]
@@ -75,7 +77,9 @@ pub(super) async fn run(
         tries += 1;
         let (is_fit, outcome) = run_once(&session, bench.clone(), &job.claim).await;
         match &outcome {
-            Outcome::Raised(error) if is_fit && error.is_conflict() && tries < TRIES => {}
+            Outcome::Raised(error) if is_fit && error.is_conflict() && tries < TRIES => {
+                sleep(CONFLICT_PAUSE * tries).await;
+            }
             _ if is_fit => return (Some(session), outcome),
             _ => {
                 session.abandon();

@@ -19,6 +19,8 @@ use crate::store::{Session, StoreError};
 const STATEMENT_PATIENCE: Duration = Duration::from_secs(10);
 /// How long cancelled runs may take to end.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(5);
+/// An event that is due and was not claimed is one that somebody held, or that became due since.
+const LOCKED_PAUSE: Duration = Duration::from_millis(100);
 /// How often old events lose their content.
 const FORGET: Duration = Duration::from_secs(3600);
 /// Batches of them at a look; events that are due wait meanwhile.
@@ -213,7 +215,8 @@ impl Processor {
             let sources = Arc::clone(&self.processing.sources.borrow());
             let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
             let due = patiently(session.next_inbound(&names)).await?;
-            next = next.min(due.map_or(next, |delay| Instant::now() + delay.min(self.limits.poll)));
+            let soon = due.map(|due| Instant::now() + due.max(LOCKED_PAUSE).min(self.limits.poll));
+            next = soon.map_or(next, |soon| next.min(soon));
         }
         Ok(self.book.next(self.room() > 0).map_or(next, |at| next.min(at)))
     }

@@ -105,7 +105,7 @@ impl Session {
         Ok(rows.iter().map(claim).collect())
     }
 
-    /// How long until the next event of `sources` is due; `None` if none waits for its time.
+    /// How long until the next event of `sources` is due, zero if one is; `None` if none waits.
     ///
     /// # Errors
     ///
