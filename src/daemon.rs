@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use crate::admin::ops::{self, Ops, Readiness};
 use crate::config::inbound::Inbound;
 use crate::config::{Config, Int8, Model, Operation};
+use crate::deliver::alerts;
 use crate::deliver::fetch::fetch;
 use crate::deliver::network::{Network, NetworkSettings};
 use crate::deliver::resolver::Resolver;
@@ -78,6 +79,7 @@ pub async fn run(
         let receiving = house.receiving(&config);
         listeners.spawn(inbound::run(listener, receiving, until_stopped));
     }
+    listeners.spawn(alerts::run(house.alerts.subscribe(), house.listeners.listener()));
     let ended = send(&house, config, reloads, shutdown).await;
     house.listeners.stop();
     while listeners.join_next().await.is_some() {}
@@ -105,6 +107,7 @@ async fn send(
             }
             Some(config) = reloads.recv() => {
                 house.inbound.send_replace(Arc::new(config.inbound.clone()));
+                house.alerts.send_replace(Arc::new(alerts_of(&config)));
                 stop.stop();
                 pipelines.await?;
                 setup = house.setup(&config);
@@ -168,13 +171,15 @@ struct House {
     metrics: Arc<Metrics>,
     status: Status,
     inbound: watch::Sender<Arc<Inbound>>,
+    alerts: watch::Sender<Arc<alerts::Setup>>,
     listeners: shutdown::Trigger,
 }
 
 impl House {
     fn new(config: &Config, listeners: shutdown::Trigger) -> Self {
         let inbound = watch::Sender::new(Arc::new(config.inbound.clone()));
-        Self { metrics: Arc::default(), status: Status::default(), inbound, listeners }
+        let alerts = watch::Sender::new(Arc::new(alerts_of(config)));
+        Self { metrics: Arc::default(), status: Status::default(), inbound, alerts, listeners }
     }
 
     fn ops(&self, config: &Config) -> Ops {
@@ -226,6 +231,11 @@ impl House {
             status: status.clone(),
         }
     }
+}
+
+fn alerts_of(config: &Config) -> alerts::Setup {
+    let (dsn, url) = (config.database.dsn.clone(), config.alerts.url.clone());
+    alerts::Setup { dsn, url, network: Arc::new(network_of(config)) }
 }
 
 fn network_of(config: &Config) -> Network {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretUrl};
 
 /// Identity of an endpoint in the log and the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,10 +127,25 @@ pub enum Auth {
         /// The token.
         token: Secret,
     },
+    /// A bearer token got by OAuth 2.0 client credentials (RFC 6749, 4.4).
+    OAuth2(ClientCredentials),
+}
+
+/// What a token is got with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientCredentials {
+    /// Who we are at the token endpoint.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Secret,
+    /// The token endpoint; without user info.
+    pub token_url: SecretUrl,
+    /// Scopes to ask for, separated by spaces; empty = what the server gives by itself.
+    pub scope: String,
 }
 
 /// PEM files for a receiver with its own CA or mutual TLS.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TlsFiles {
     /// Roots to trust instead of the system's.
     pub ca_file: Option<PathBuf>,

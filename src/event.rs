@@ -190,6 +190,8 @@ pub struct Attempt {
     pub response_body: String,
     /// What went wrong; `None` is a 2xx.
     pub error: Option<(ErrorClass, String)>,
+    /// It went wrong for want of a working resolver, which is no fault of the receiver's.
+    pub is_resolver_out: bool,
     /// The `Retry-After` of the answer, as a delay from its receipt.
     pub retry_after: Option<Duration>,
     /// The signature header's value as sent (first profile), for the log; empty if unsigned.

@@ -248,6 +248,10 @@ events = ["*"]
 include_models = ["shop.*", "store.*"]
 exclude_fields = { "store.Order" = ["status", "stratus"], "*" = ["password"] }
 redact_fields = { "store.Order" = { "profile.email" = "***", "status.x" = "***" }, "store.Oder" = { id = "x" } }
+auth = { type = "oauth2", client_id = "x", client_secret = "s3cret", token_url = "https://[fd00::1]/s3cret" }
+
+[alerts]
+url = "https://192.168.1.1/s3cret"
 "#;
     let report = check::check(&configured(&database, rest)).await;
     assert_eq!(report.exit_code(), 2);
@@ -256,6 +260,8 @@ redact_fields = { "store.Order" = { "profile.email" = "***", "status.x" = "***" 
         found,
         [
             "endpoints[0].url: may not be called: 10.0.0.1 is private",
+            "endpoints[0].auth.token_url: may not be called: fd00::1 is private",
+            "alerts.url: may not be called: 192.168.1.1 is private",
             "models.\"store.Gone\".table: public.gone does not exist",
             "models.\"store.Leaf\".table: public.parts_1 is a partition of public.parts, whose model its changes belong to",
             "endpoints[0].redact_fields.\"store.Oder\": no model or captured table is called store.Oder",
@@ -268,6 +274,7 @@ redact_fields = { "store.Order" = { "profile.email" = "***", "status.x" = "***" 
     assert!(
         text.contains("did you mean \"status\"?") && text.contains("did you mean \"store.Order\"?")
     );
+    assert!(!text.contains("s3cret"), "{text}");
     assert!(text.contains("`shop.*` matches no model"), "{text}");
     assert!(text.contains("no captured table has a column password"), "{text}");
     assert!(text.contains("endpoint crm would get api_token of store.Order"), "{text}");

@@ -60,6 +60,7 @@ fn the_shipped_file_is_the_defaults_and_one_endpoint() {
     assert_eq!(shipped.ops, bare.ops);
     assert_eq!(shipped.retention, bare.retention);
     assert_eq!(format!("{:?}", shipped.inbound), format!("{:?}", bare.inbound));
+    assert_eq!(shipped.alerts, bare.alerts);
     assert_eq!((shipped.endpoints.len(), bare.endpoints.len()), (1, 0));
 
     // What the endpoint did not say is what an endpoint gets without a [delivery] section.
@@ -98,7 +99,8 @@ fn the_defaults_are_those_of_the_contract() {
 fn every_commented_key_of_the_shipped_file_works() {
     let text = std::fs::read_to_string(SHIPPED).expect("config.toml is there");
     let uncommented = |line: &str| line.strip_prefix("# ").map(str::to_owned);
-    let environment = with(&[("CRM_PASSWORD", "x"), ("CRM_TOKEN", "x")]);
+    let environment =
+        with(&[("CRM_PASSWORD", "x"), ("CRM_TOKEN", "x"), ("CRM_CLIENT_SECRET", "x")]);
 
     let model: String = text
         .lines()
@@ -120,7 +122,7 @@ fn every_commented_key_of_the_shipped_file_works() {
         .filter(|l| l.starts_with("# auth") || l.starts_with("# retry"))
         .filter_map(uncommented)
         .collect();
-    assert_eq!(alternatives.len(), 3);
+    assert_eq!(alternatives.len(), 4);
     for line in alternatives {
         let text = format!("{DATABASE}{ENDPOINT}{line}\n");
         load_under(&text, &environment).unwrap_or_else(|faults| panic!("{faults}"));

@@ -51,6 +51,11 @@ method = "PUT"
 type = "bearer"
 token = "hunter2hunter2"
 
+[[endpoints]]
+name = "oa"
+url = "https://x"
+auth = { type = "oauth2", client_id = "hunter2hunter2", client_secret = "hunter2hunter2", token_url = "https://x/hunter2hunter2" }
+
 [ops]
 listen = "127.0.0.1:9090"
 token = "hunter2hunter2"
@@ -62,6 +67,8 @@ verify_token = "hunter2hunter2"
 verify.alg = "basic"
 verify.handshake = "meta"
 verify.signature = { from = "h:Authorization", prefix = "Basic " }
+[alerts]
+url = "https://x/hunter2hunter2"
 "##;
 
 const SECRET_HALF: &str = "hunter2";
@@ -109,7 +116,7 @@ fn the_seeded_file_is_good_and_its_secrets_are_not_seen() {
     std::fs::write(&file.path, SEEDED).expect("the file can be written");
     let config = Config::load(Some(&file.path), &file.environment)
         .unwrap_or_else(|faults| panic!("{faults}"));
-    assert_eq!(config.endpoints.len(), 3);
+    assert_eq!(config.endpoints.len(), 4);
     assert_silent(&file, SEEDED.as_bytes());
 }
 

@@ -7,8 +7,8 @@ mod attempts;
 #[path = "support/receiver.rs"]
 mod receiver;
 
-use std::io;
-use std::net::IpAddr;
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,7 +17,7 @@ use receiver::{Receiver, answer, answer_all};
 use tokio::net::{TcpSocket, TcpStream};
 use walhook::deliver::client::Client;
 use walhook::deliver::network::{Network, NetworkSettings};
-use walhook::deliver::resolver::Resolver;
+use walhook::deliver::resolver::{LookupError, Resolver};
 use walhook::event::ErrorClass;
 
 const LOOPBACK: &[&str] = &["127.0.0.0/8", "::1/128"];
@@ -26,31 +26,177 @@ async fn receiver() -> Receiver {
     Receiver::answering(answer("200 OK", &[], "")).await
 }
 
+/// What must never be called unless it is allowed by name (cases.md).
+const REFUSED: &[&str] = &[
+    "127.0.0.1",
+    "127.254.254.254",
+    "0.0.0.0",
+    "0.1.2.3",
+    "10.0.0.1",
+    "10.255.255.255",
+    "172.16.10.65",
+    "172.31.255.255",
+    "192.168.10.65",
+    "169.254.45.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "100.100.0.0",
+    "192.0.0.1",
+    "192.0.2.255",
+    "198.51.100.65",
+    "203.0.113.6",
+    "192.88.99.3",
+    "198.18.0.1",
+    "198.19.255.255",
+    "224.1.2.3",
+    "240.240.240.240",
+    "255.255.255.255",
+    "168.63.129.16",
+    "::",
+    "::1",
+    "fe80::",
+    "fe80::1",
+    "febf:ffff::",
+    "fec0::",
+    "fec0::1",
+    "fd7a:115c:a1e0::1",
+    "fd00:ec2::254",
+    "fc00::1",
+    "ff02::1",
+    "2001:db8::1",
+    "3fff::",
+    "100::1",
+    "2001:2::1",
+    "2002:c0a8:1::",
+    "64:ff9b::c0a8:0",
+    "64:ff9b:1::",
+    "5f00::",
+];
+
+const ALLOWED: &[&str] = &["1.1.1.1", "8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8"];
+
+/// The notations of an IPv4 address that reach it, as hosts of a URL.
+fn notations(address: Ipv4Addr) -> Vec<String> {
+    let [a, b, c, d] = address.octets();
+    let number = u32::from(address);
+    let (high, low) = (number >> 16, number & 0xffff);
+    vec![
+        format!("{a}.{b}.{c}.{d}"),
+        format!("{a}.{b}.{c}.{d}."),
+        format!("{a}.{b}.{low}"),
+        format!("{a}.{}", number & 0xff_ffff),
+        format!("{number}"),
+        format!("{number:#x}"),
+        format!("0{number:o}"),
+        format!("{a:#x}.{b:#X}.0{c:o}.{d:#04x}"),
+        format!("%{:02x}{}.{b}.{c}.{d}", a.to_string().as_bytes()[0], &a.to_string()[1..]),
+        // Digits and dots of other scripts, which IDNA maps to ours.
+        format!("{a}\u{3002}{b}\u{ff0e}{c}\u{ff61}{d}"),
+        format!("{a}.{b}.{c}.{d}")
+            .chars()
+            .map(|c| {
+                char::from_u32(0xff10 + c.to_digit(10).unwrap_or(0))
+                    .filter(|_| c != '.')
+                    .unwrap_or(c)
+            })
+            .collect(),
+        // Mapped, compatible, translated, NAT64, 6to4; Teredo with the client inverted.
+        format!("[::ffff:{address}]"),
+        format!("[::ffff:{high:x}:{low:x}]"),
+        format!("[0:0:0:0:0:FFFF:{address}]"),
+        format!("[::{address}]"),
+        format!("[::ffff:0:{address}]"),
+        format!("[64:ff9b::{address}]"),
+        format!("[64:ff9b:0:0:0:0:{high:x}:{low:x}]"),
+        format!("[2002:{high:x}:{low:x}::1]"),
+        format!("[2001:0:{high:x}:{low:x}::f7f7:f7f7]"),
+        format!("[2001:0:808:808:0:0:{:x}:{:x}]", !high & 0xffff, !low & 0xffff),
+    ]
+}
+
+/// What a URL of this host fails with before anything is dialled.
+async fn refusal(network: &Network, authority: &str) -> Option<String> {
+    let url = format!("http://{authority}/").parse().unwrap_or_else(|e| panic!("{authority}: {e}"));
+    let error = network.check(&url).await.err()?;
+    assert_eq!(error.class(), ErrorClass::BlockedAddress, "{authority}: {error}");
+    Some(error.source().unwrap_or_else(|| panic!("{authority}: {error}")).to_string())
+}
+
 #[tokio::test]
-async fn literals_in_any_notation_pass_the_same_check_as_names() {
+async fn every_address_of_the_table_is_refused_in_every_notation_and_as_a_name() {
+    let literals = network(&[], resolves_to(&[]));
+    for address in REFUSED {
+        let hosts = match address.parse().unwrap() {
+            IpAddr::V4(address) => notations(address),
+            IpAddr::V6(address) => vec![format!("[{address}]")],
+        };
+        for host in hosts {
+            for authority in [host.clone(), format!("{host}:8443"), format!("u:p@{host}")] {
+                let said = refusal(&literals, &authority).await;
+                let said = said.unwrap_or_else(|| panic!("{authority} ({address}) passed"));
+                assert!(said.ends_with("; [security] allow_cidrs can allow it"), "{said}");
+            }
+        }
+        let named = network(&[], resolves_to(&[address]));
+        for name in ["a.example", "A.EXAMPLE.", "1.1.1.1.example", "b\u{fc}cher.example"] {
+            assert!(refusal(&named, name).await.is_some(), "{name} at {address}");
+        }
+        // Whatever comes first, last or between public ones.
+        let mixed = network(&[], resolves_to(&[address, address]));
+        assert!(refusal(&mixed, "a.example").await.is_some());
+    }
+}
+
+#[tokio::test]
+async fn public_addresses_pass_in_every_notation_that_is_one() {
+    for address in ALLOWED {
+        let address: IpAddr = address.parse().unwrap();
+        let host = if address.is_ipv4() { address.to_string() } else { format!("[{address}]") };
+        assert_eq!(refusal(&network(&[], resolves_to(&[])), &host).await, None);
+        let named = network(&[], resolves_to(&[&address.to_string()]));
+        assert_eq!(refusal(&named, "a.example").await, None);
+    }
+    let numbers = network(&[], resolves_to(&[]));
+    for host in ["134744072", "0x8080808", "8.8.2056", "[64:ff9b::808:808]", "[2002:808:808::1]"] {
+        assert_eq!(refusal(&numbers, host).await, None, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn loopback_by_name_is_loopback_whatever_a_resolver_says() {
+    let liar = network(&[], resolves_to(&["1.1.1.1"]));
+    for host in [
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "a.localhost",
+        "a.b.localhost.",
+        "loc%61lhost",
+        "\u{ff4c}\u{ff4f}\u{ff43}\u{ff41}\u{ff4c}\u{ff48}\u{ff4f}\u{ff53}\u{ff54}",
+    ] {
+        let said = refusal(&liar, host).await.unwrap_or_else(|| panic!("{host} passed"));
+        assert!(said.contains(" is loopback; "), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_blocked_literal_is_never_looked_up_and_never_dialled() {
     let receiver = receiver().await;
     let port = receiver.address.port();
-    for host in [
-        "127.0.0.1",
-        "2130706433",
-        "0x7f000001",
-        "0177.0.0.1",
-        "127.1",
-        "0",
-        "[::1]",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:7f00:1]",
-        "[64:ff9b::7f00:1]",
-        "[2002:7f00:1::]",
-        "localhost",
-    ] {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let resolver = Resolver::from_fn(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(vec!["1.1.1.1".parse().unwrap()]) })
+    });
+    let network = network(&[], resolver);
+    for host in notations(Ipv4Addr::LOCALHOST).into_iter().chain(["[::1]".to_owned()]) {
         let endpoint = endpoint(&format!("http://{host}:{port}/"));
-        let attempt = attempt_in(network(&[], Resolver::system()), &endpoint).await;
+        let attempt = attempt_in(Arc::clone(&network), &endpoint).await;
         let (class, message) = no_answer(&attempt);
         assert_eq!(class, ErrorClass::BlockedAddress, "{host}: {message}");
-        assert!(message.contains("[security] allow_cidrs"), "{message}");
     }
-    assert_eq!(receiver.connections(), 0);
+    assert_eq!((asked.load(Ordering::SeqCst), receiver.connections()), (0, 0));
 }
 
 #[test]
@@ -164,6 +310,37 @@ async fn a_silent_address_costs_a_head_start_and_not_the_deadline() {
 }
 
 #[tokio::test]
+async fn a_black_hole_of_ipv6_costs_a_head_start_however_many_addresses_it_has() {
+    let receiver = receiver().await;
+    let port = receiver.address.port();
+    let _hole = full_listener(&format!("[::1]:{port}")).await;
+    let resolver = resolves_to(&["::1", "::1", "::1", "::1", "127.0.0.1"]);
+    let network = network(LOOPBACK, resolver);
+    let attempt = attempt_in(network, &endpoint(&format!("http://dual.example:{port}/"))).await;
+    assert_eq!(attempt.status, Some(200), "{attempt:?}");
+    let took = attempt.duration.as_millis();
+    assert!((250..2000).contains(&took), "{took} ms");
+}
+
+#[tokio::test]
+async fn names_are_kept_and_vetted_at_each_dial_all_the_same() {
+    let receiver = Receiver::answering(answer("200 OK", &["Connection: close"], "")).await;
+    let port = receiver.address.port();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let resolver = Resolver::from_fn(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(vec!["127.0.0.1".parse().unwrap()]) })
+    });
+    let network = network(LOOPBACK, resolver);
+    let endpoint = endpoint(&format!("http://kept.example:{port}/"));
+    for _ in 0..5 {
+        assert_eq!(attempt_in(Arc::clone(&network), &endpoint).await.status, Some(200));
+    }
+    assert_eq!((asked.load(Ordering::SeqCst), receiver.connections()), (1, 5));
+}
+
+#[tokio::test]
 async fn a_connection_that_is_never_taken_is_of_class_timeout() {
     let full = full_listener("127.0.0.1:0").await;
     let network = network(LOOPBACK, Resolver::system());
@@ -180,9 +357,13 @@ struct Full {
 }
 
 async fn full_listener(address: &str) -> Full {
-    let socket = TcpSocket::new_v4().unwrap();
+    let address: std::net::SocketAddr = address.parse().unwrap();
+    let socket = match address {
+        std::net::SocketAddr::V4(_) => TcpSocket::new_v4().unwrap(),
+        std::net::SocketAddr::V6(_) => TcpSocket::new_v6().unwrap(),
+    };
     socket.set_reuseaddr(true).unwrap();
-    socket.bind(address.parse().unwrap()).unwrap();
+    socket.bind(address).unwrap();
     let listener = socket.listen(0).unwrap();
     let address = listener.local_addr().unwrap();
     let mut queued = Vec::new();
@@ -206,27 +387,31 @@ async fn all_refusals_of_a_name_end_in_class_connect() {
 
 #[tokio::test]
 async fn failures_of_name_resolution_are_of_class_dns_and_told_apart() {
-    let says = |text: &'static str| {
-        Resolver::from_fn(move |_| Box::pin(async move { Err(io::Error::other(text)) }))
+    let says = |error: LookupError| {
+        Resolver::from_fn(move |_| Box::pin(std::future::ready(Err(error.clone()))))
     };
     let endpoint = hasty("http://name.example/?token=abc");
-    for (resolver, expected) in [
+    for (resolver, expected, is_resolver_out) in [
         (
-            says("Name or service not known"),
-            "could not resolve name.example: Name or service not known",
+            says(LookupError::NotFound("NXDOMAIN".to_owned())),
+            "could not resolve name.example: the name does not exist (NXDOMAIN)",
+            false,
         ),
         (
-            says("Temporary failure in name resolution"),
-            "could not resolve name.example: Temporary failure in name resolution",
+            says(LookupError::ResolverOut("SERVFAIL".to_owned())),
+            "could not resolve name.example: the resolver cannot tell now (SERVFAIL)",
+            true,
         ),
-        (resolves_to(&[]), "name.example has no address"),
+        (resolves_to(&[]), "name.example has no address", false),
         (
             Resolver::from_fn(|_| Box::pin(std::future::pending())),
             "could not resolve name.example within 500ms",
+            true,
         ),
     ] {
         let attempt = attempt_in(network(LOOPBACK, resolver), &endpoint).await;
         assert_eq!(no_answer(&attempt), (ErrorClass::Dns, expected));
+        assert_eq!(attempt.is_resolver_out, is_resolver_out, "{expected}");
     }
 }
 
@@ -238,7 +423,7 @@ async fn the_systems_resolver_is_asked_for_names() {
     let open = endpoint(&format!("http://localhost:{port}/"));
     assert_eq!(attempt_in(Arc::clone(&network), &open).await.status, Some(200));
     // A label this long is refused without asking a name server.
-    let impossible = format!("http://{}.invalid/", "x".repeat(64));
+    let impossible = format!("http://{}.example/", "x".repeat(64));
     let unknown = attempt_in(network, &endpoint(&impossible)).await;
     let (class, message) = no_answer(&unknown);
     assert_eq!(class, ErrorClass::Dns, "{message}");

@@ -20,8 +20,9 @@ use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tempfile::TempDir;
 use walhook::deliver::client::{Client, ClientError};
 use walhook::deliver::tls::TlsError;
-use walhook::endpoint::{Endpoint, TlsFiles};
+use walhook::endpoint::{Auth, ClientCredentials, Endpoint, TlsFiles};
 use walhook::event::{Attempt, ErrorClass};
+use walhook::secret::{Secret, SecretUrl};
 
 /// A certificate authority with a directory of the files it has made.
 struct Authority {
@@ -208,6 +209,37 @@ async fn both_tls_versions_are_spoken_and_only_http_1_1_is_offered() {
 }
 
 #[tokio::test]
+async fn a_connection_cut_without_a_word_of_tls_changes_no_status_that_came() {
+    let authority = Authority::new();
+    let head = "HTTP/1.1 200 OK\r\n";
+    for (says, status) in [
+        (format!("{head}Content-Length: 9\r\n\r\nx"), Some(200)),
+        (format!("{head}\r\nuntil the end"), Some(200)),
+        (format!("{head}X-"), Some(200)),
+        ("HTTP/1.1 20".to_owned(), None),
+        (String::new(), None),
+    ] {
+        let said = says.clone();
+        let tls = server(authority.issue("localhost", |_| {}));
+        let receiver = Receiver::start_tls(tls, move |mut peer| {
+            let says = said.clone();
+            async move {
+                peer.request().await;
+                // Dropped, not closed: the peer is not told that this is all.
+                peer.send(says).await;
+            }
+        })
+        .await;
+        let attempt = attempt(&secure(&receiver, "localhost", authority.trusted())).await;
+        assert_eq!(attempt.status, status, "{says:?}: {attempt:?}");
+        assert_eq!(attempt.error.is_none(), status.is_some());
+        if status.is_none() {
+            assert_eq!(no_answer(&attempt).0, ErrorClass::Reset, "{attempt:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_older_tls_version_is_not_spoken() {
     let authority = Authority::new();
     // A ServerHello of TLS 1.1, which no library at hand would send any more.
@@ -252,6 +284,34 @@ async fn a_client_certificate_is_shown_where_it_is_configured() {
         let none = attempt(&secure(&receiver, "localhost", authority.trusted())).await;
         assert_tls_failure(&none, "");
         assert_eq!(receiver.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_proves_itself_by_the_endpoints_ca_or_a_public_one() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let receiver = serve(server(authority.issue("localhost", |_| {}))).await;
+    let grant = answer("200 OK", &[], r#"{"access_token":"a","token_type":"Bearer"}"#);
+    for (issuer, is_trusted) in [(&authority, true), (&stranger, false)] {
+        let grant = grant.clone();
+        let tls = server(issuer.issue("localhost", |_| {}));
+        let tokens =
+            Receiver::start_tls(tls, move |peer| answer_all(peer, grant.clone().into())).await;
+        let token_url = format!("https://localhost:{}/", tokens.address.port());
+        let auth = Auth::OAuth2(ClientCredentials {
+            client_id: "walhook".to_owned(),
+            client_secret: Secret::new("s3cret"),
+            token_url: SecretUrl::new(token_url.parse().unwrap()),
+            scope: String::new(),
+        });
+        let endpoint = secure(&receiver, "localhost", authority.trusted());
+        let attempt = attempt(&Endpoint { auth: Some(auth), ..endpoint }).await;
+        assert_eq!(attempt.status, is_trusted.then_some(200), "{attempt:?}");
+        if let Some((class, message)) = &attempt.error {
+            assert_eq!(*class, ErrorClass::Auth);
+            assert!(message.contains("UnknownIssuer"), "{message}");
+            assert!(tokens.requests().is_empty());
+        }
     }
 }
 

@@ -4,12 +4,17 @@ with given as materialized (
     select *
     from   unnest($1::text[], $2::text[], $3::int8[]) with ordinality as g (source, event_id, times, n)
 ), free as materialized (
-    select e.id, g.times, g.n
+    select known.id, g.times, g.n
     from   given as g
-    join   walhook.inbound_event as e
-           on  e.source = g.source collate "C"
-           and e.event_id = g.event_id collate "C"
-    for    update of e skip locked
+    -- A row at a time: a join could be planned, on an empty table, as one with all of it.
+    cross  join lateral (
+        select e.id
+        from   walhook.inbound_event as e
+        where  e.source = g.source collate "C"
+        and    e.event_id = g.event_id collate "C"
+        limit  1
+        for    update skip locked
+    ) as known
 ), counted as (
     update walhook.inbound_event as e
     set    times_seen = e.times_seen + free.times,
@@ -20,8 +25,12 @@ with given as materialized (
 select g.n
 from   given as g
 left   join free on free.n = g.n
-left   join walhook.inbound_event as e
-       on  e.source = g.source collate "C"
-       and e.event_id = g.event_id collate "C"
+left   join lateral (
+    select e.id
+    from   walhook.inbound_event as e
+    where  e.source = g.source collate "C"
+    and    e.event_id = g.event_id collate "C"
+    limit  1
+) as e on true
 where  free.id is not null
 or     e.id is null

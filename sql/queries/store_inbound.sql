@@ -8,9 +8,15 @@ with given as materialized (
                   $8::text[], $9::bool[])
            with ordinality
            as g (source, event_id, event_type, payload, raw, body_sha256, headers, unusable, is_mapped, n)
-    left   join walhook.inbound_event as known
-           on  known.source = g.source collate "C"
-           and known.event_id = g.event_id collate "C"
+    -- A row at a time: a join could be planned, on an empty table, as one with all of it.
+    left   join lateral (
+        select e.id,
+               e.processed_at
+        from   walhook.inbound_event as e
+        where  e.source = g.source collate "C"
+        and    e.event_id = g.event_id collate "C"
+        limit  1
+    ) as known on true
 ), stored as (
     insert into walhook.inbound_event
            (source, event_id, event_type, payload, raw, body_sha256, headers, status, error_message, failed_at)

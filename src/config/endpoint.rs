@@ -13,7 +13,7 @@ use super::filter::Labels;
 use super::reader::Problem;
 use super::table::Table;
 use super::value::Value;
-use super::{filter, headers, retry, signature, target};
+use super::{auth, filter, headers, retry, signature, target};
 use crate::endpoint::{
     Auth, Endpoint, EndpointId, Filter, Method, Ordering, Profile, RetryPolicy, TlsFiles,
 };
@@ -82,7 +82,12 @@ impl Settings {
     }
 
     /// Reads the keys that an endpoint and `[delivery]` share.
-    pub(super) fn read(table: &mut Table<'_>, base: &Self, labels: &Labels) -> Self {
+    pub(super) fn read(
+        table: &mut Table<'_>,
+        base: &Self,
+        labels: &Labels,
+        allow_http: bool,
+    ) -> Self {
         let signature = table.read("signature", signature::read_profiles, base.signature.clone());
         let secrets = table.read(
             "secrets",
@@ -102,7 +107,7 @@ impl Settings {
             signature,
             filter: filter::read(table, &base.filter, labels),
             headers: table.read("headers", headers::read, base.headers.clone()),
-            auth: table.read("auth", target::read_auth, base.auth.clone()),
+            auth: table.read("auth", |value| auth::read(value, allow_http), base.auth.clone()),
             tls: table.read("tls", target::read_tls, base.tls.clone()),
             timeout: table.read("timeout", |value| value.duration(TIMEOUT), base.timeout),
             retry: table.read("retry", |value| retry::read(value, &base.retry), base.retry.clone()),
@@ -198,7 +203,7 @@ fn read_endpoint(
         let url = table.required("url", "url = \"https://example.com/hooks\"", |url| {
             target::read_url(url, shared.allow_http)
         });
-        let mut settings = Settings::read(table, shared.defaults, shared.labels);
+        let mut settings = Settings::read(table, shared.defaults, shared.labels, shared.allow_http);
         let (url, user_info) = url?;
         if user_info.is_some() {
             if settings.auth.is_some() && table.is_given("auth") {

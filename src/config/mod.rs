@@ -3,6 +3,8 @@
 //! A [`Config`] can be trusted: what it holds was checked where it was read. Reading opens the
 //! file and the files it names, never a socket.
 
+mod alerts;
+mod auth;
 mod database;
 pub mod dsn;
 mod duration;
@@ -36,6 +38,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use alerts::Alerts;
 pub use database::Database;
 pub use environment::Environment;
 pub use fault::{Fault, Faults, Line, Place, Severity};
@@ -78,6 +81,8 @@ pub struct Config {
     pub inbound: Inbound,
     /// How long things are kept.
     pub retention: Retention,
+    /// Who is told of alerts.
+    pub alerts: Alerts,
     /// What `check` mentions though it is no fault.
     pub warnings: Vec<Fault>,
     /// Where each key stands.
@@ -148,6 +153,7 @@ struct Parts {
     ops: Ops,
     inbound: Inbound,
     retention: Retention,
+    alerts: Alerts,
 }
 
 impl Parts {
@@ -157,16 +163,16 @@ impl Parts {
         let security = sections::read_security(root);
         let tables = database.as_ref().map_or(&[][..], |database| &database.tables);
         let labels = Labels::new(&models, tables);
-        let (defaults, delivery) = sections::read_delivery(root, &labels);
         let allow_http = security.allow_http;
+        let (defaults, delivery) = sections::read_delivery(root, &labels, allow_http);
         let shared = Shared { defaults: &defaults, labels: &labels, allow_http };
         let endpoints = endpoint::read(root, &shared);
         let payload = sections::read_payload(root);
         let ops = sections::read_ops(root);
         let retention = sections::read_retention(root);
         let inbound = inbound::read(root, ops.as_ref().and_then(|ops| ops.listen));
-        let errors = inbound::read_alerts(root);
-        let (retention, kept_inbound) = retention?;
+        let alerts = alerts::read(root, allow_http);
+        let (alerts, (retention, kept_inbound)) = (alerts?, retention?);
         Some(Self {
             database: database?,
             models,
@@ -175,8 +181,9 @@ impl Parts {
             delivery: delivery?,
             security,
             ops: ops?,
-            inbound: Inbound { errors: errors?, retention: kept_inbound, ..inbound? },
+            inbound: Inbound { errors: alerts.inbound_errors, retention: kept_inbound, ..inbound? },
             retention,
+            alerts,
         })
     }
 
@@ -192,6 +199,7 @@ impl Parts {
             ops,
             inbound,
             retention,
+            alerts,
         } = self;
         Config {
             database,
@@ -203,6 +211,7 @@ impl Parts {
             ops,
             inbound,
             retention,
+            alerts,
             warnings,
             places,
         }

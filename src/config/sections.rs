@@ -116,11 +116,15 @@ pub(super) fn read_payload(root: &mut Table<'_>) -> Option<Payload> {
 
 /// `[delivery]`: the defaults of endpoints, and what is not any endpoint's. The first are there
 /// even if a fault was kept, so that endpoints can be read.
-pub(super) fn read_delivery(root: &mut Table<'_>, labels: &Labels) -> (Settings, Option<Delivery>) {
+pub(super) fn read_delivery(
+    root: &mut Table<'_>,
+    labels: &Labels,
+    allow_http: bool,
+) -> (Settings, Option<Delivery>) {
     let mut settings = Settings::placeholder();
     let delivery = root.optional("delivery", |value| {
         value.table(|table| {
-            settings = Settings::read(table, &settings, labels);
+            settings = Settings::read(table, &settings, labels, allow_http);
             let megabytes: Option<usize> =
                 table.optional("memory_budget_mb", |value| value.integer(1..=65_536));
             let shutdown_grace = table.optional("shutdown_grace", |value| value.duration(GRACE));

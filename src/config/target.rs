@@ -1,4 +1,4 @@
-//! `url`, `auth` and `tls`: whom an endpoint calls, and as whom.
+//! `url` and `tls`: whom an endpoint calls.
 
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -6,18 +6,34 @@ use url::Url;
 use super::reader::Problem;
 use super::value::Value;
 use crate::endpoint::{Auth, TlsFiles};
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretUrl};
 
 const LONGEST_URL_BYTES: usize = 4096;
 
 /// Reads `url`; user info in it becomes basic auth and leaves the URL.
-///
+pub(super) fn read_url(value: &Value<'_>, allow_http: bool) -> Option<(Url, Option<Auth>)> {
+    let mut url = parse_url(value, &value.hidden_text()?, allow_http)?;
+    let auth = user_info(value, &url)?;
+    // Fails only for URLs without a host, which http and https always have.
+    if url.set_username("").is_err() || url.set_password(None).is_err() {
+        return refuse(value, "not a URL with a host");
+    }
+    Some((url, auth))
+}
+
+/// The URL of a call that is no delivery, in which user info has no meaning.
+pub(super) fn parse_bare_url(value: &Value<'_>, text: &str, allow_http: bool) -> Option<SecretUrl> {
+    let url = parse_url(value, text, allow_http)?;
+    match url.username().is_empty() && url.password().is_none() {
+        true => Some(SecretUrl::new(url)),
+        false => refuse(value, "user info is not sent there"),
+    }
+}
+
 /// URLs are never shown: user info and query may be secrets, and in a mistyped URL nobody knows
 /// where they end.
-pub(super) fn read_url(value: &Value<'_>, allow_http: bool) -> Option<(Url, Option<Auth>)> {
-    let text = value.hidden_text()?;
-    let example = || value.assignment("\"https://example.com/hooks\"");
-    let refuse = |problem: &str| value.refuse(Problem::new(problem, example()));
+fn parse_url(value: &Value<'_>, text: &str, allow_http: bool) -> Option<Url> {
+    let refuse = |problem: &str| refuse(value, problem);
     if text.len() > LONGEST_URL_BYTES {
         return value.refuse(
             Problem::new("the URL is too long", "shorten it").allowed("at most 4096 bytes"),
@@ -33,7 +49,7 @@ pub(super) fn read_url(value: &Value<'_>, allow_http: bool) -> Option<(Url, Opti
     {
         return refuse("not an absolute URL");
     }
-    let mut url = match Url::parse(&text) {
+    let url = match Url::parse(text) {
         Ok(url) => url,
         Err(error) => return refuse(&format!("not a URL: {error}")),
     };
@@ -54,15 +70,14 @@ pub(super) fn read_url(value: &Value<'_>, allow_http: bool) -> Option<(Url, Opti
     if url.fragment().is_some() {
         return value.refuse(Problem::new("a fragment is never sent", "leave out what follows #"));
     }
-    if url.port() == Some(0) {
-        return refuse("port 0 cannot be called");
+    match url.port() {
+        Some(0) => refuse("port 0 cannot be called"),
+        _ => Some(url),
     }
-    let auth = user_info(value, &url)?;
-    // Fails only for URLs without a host, which http and https always have.
-    if url.set_username("").is_err() || url.set_password(None).is_err() {
-        return refuse("not a URL with a host");
-    }
-    Some((url, auth))
+}
+
+fn refuse<T>(value: &Value<'_>, problem: &str) -> Option<T> {
+    value.refuse(Problem::new(problem, value.assignment("\"https://example.com/hooks\"")))
 }
 
 /// Whether a URL or DSN holds a password itself, not a reference to one. A guess for a warning.
@@ -98,64 +113,6 @@ fn user_info(value: &Value<'_>, url: &Url) -> Option<Option<Auth>> {
             "write auth = { type = \"basic\", username = \"…\", password = \"…\" } instead",
         )),
     }
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Basic,
-    Bearer,
-}
-
-/// Reads `auth`.
-pub(super) fn read_auth(value: &Value<'_>) -> Option<Option<Auth>> {
-    value.table(|table| {
-        let kinds = [("basic", Kind::Basic), ("bearer", Kind::Bearer)];
-        let fix = "type = \"basic\" or type = \"bearer\"";
-        // Without a type nobody knows which keys belong; all of them are then hidden and known.
-        let kind = table.required("type", fix, |value| value.one_of(&kinds));
-        let username = table.optional("username", |value| match value.hidden_text()? {
-            name if name.contains(':') || name.contains(|c: char| c.is_control()) => {
-                value.refuse(Problem::new(
-                    "basic auth cannot carry this name",
-                    "leave out : and control characters",
-                ))
-            }
-            name => Some(name),
-        });
-        let password = table.optional("password", |value| value.secret());
-        let token = table.optional("token", |value| {
-            let token = value.secret()?;
-            match token.expose().bytes().all(|b| b.is_ascii_graphic()) {
-                true => Some(token),
-                false => value.refuse(Problem::new(
-                    "not a bearer token",
-                    "visible ASCII characters only, without spaces",
-                )),
-            }
-        });
-        let foreign = match kind? {
-            Kind::Basic => &["token"][..],
-            Kind::Bearer => &["username", "password"][..],
-        };
-        for key in foreign {
-            if let Some(value) = table.value_of(key) {
-                let problem = format!("`{key}` does not belong to this type of auth");
-                value.refuse_key::<()>(Problem::new(problem, format!("leave `{key}` out")));
-            }
-        }
-        match kind? {
-            Kind::Basic => {
-                let named = table.required("username", "username = \"…\"", |_| Some(()));
-                let known = table.required("password", "password = \"${NAME}\"", |_| Some(()));
-                named.and(known)?;
-                Some(Some(Auth::Basic { username: username?, password: password? }))
-            }
-            Kind::Bearer => {
-                table.required("token", "token = \"${NAME}\"", |_| Some(()))?;
-                Some(Some(Auth::Bearer { token: token? }))
-            }
-        }
-    })
 }
 
 /// Reads `tls`.

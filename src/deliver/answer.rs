@@ -32,9 +32,13 @@ fn seconds(value: &str) -> Option<f64> {
 /// What the log keeps of an answer's headers at most; a few headers more than this are left out.
 const MOST_HEADER_BYTES: usize = 16 * 1024;
 
-/// Headers as one JSON object, repeated ones joined as HTTP says. Values that look secret, and
-/// those of the names in `masked`, are stars.
-pub(super) fn headers_json(headers: &HeaderMap, masked: &[HeaderName]) -> String {
+/// Headers as one JSON object, repeated ones joined as HTTP says. Values that look secret, those
+/// of the names in `masked`, and `secrets` that the receiver echoed in others, are stars.
+pub(super) fn headers_json<'a>(
+    headers: &HeaderMap,
+    masked: &[HeaderName],
+    secrets: impl Iterator<Item = &'a Secret> + Clone,
+) -> String {
     let mut json = String::with_capacity(64 * headers.len() + 2);
     json.push('{');
     for name in headers.keys() {
@@ -50,7 +54,7 @@ pub(super) fn headers_json(headers: &HeaderMap, masked: &[HeaderName]) -> String
             let values = headers.get_all(name).iter();
             let values: Vec<_> =
                 values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-            push_json(&mut json, &values.join(", "));
+            push_json(&mut json, &without(values.join(", "), secrets.clone()));
         }
         if json.len() >= MOST_HEADER_BYTES {
             json.truncate(before);
@@ -81,21 +85,30 @@ fn is_secret(name: &HeaderName) -> bool {
 
 /// A body as text of at most `limit` bytes, cut between characters: what is not UTF-8 and NUL
 /// become U+FFFD, and `secrets` that the receiver echoed become stars.
-pub(super) fn body_text(body: &[u8], limit: usize, secrets: &[Secret]) -> String {
+pub(super) fn body_text<'a>(
+    body: &[u8],
+    limit: usize,
+    secrets: impl Iterator<Item = &'a Secret>,
+) -> String {
     let mut text = String::from_utf8_lossy(body).into_owned();
     if text.contains('\0') {
         text = text.replace('\0', "\u{fffd}");
     }
-    for secret in secrets.iter().map(Secret::expose) {
-        if secret.len() >= SHORTEST_SECRET && text.contains(secret) {
-            text = text.replace(secret, "***");
-        }
-    }
+    let mut text = without(text, secrets);
     let mut end = limit.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
     }
     text.truncate(end);
+    text
+}
+
+fn without<'a>(mut text: String, secrets: impl Iterator<Item = &'a Secret>) -> String {
+    for secret in secrets.map(Secret::expose) {
+        if secret.len() >= SHORTEST_SECRET && text.contains(secret) {
+            text = text.replace(secret, "***");
+        }
+    }
     text
 }
 
@@ -179,12 +192,14 @@ mod tests {
             ("x-access-token", b"t"),
             ("x-mine", b"echoed"),
             ("x-binary", b"caf\xe9"),
+            ("x-echo", b"Bearer hunter22"),
         ]);
+        let secrets = [Secret::new("hunter22")];
         assert_eq!(
-            headers_json(&headers, &[HeaderName::from_static("x-mine")]),
-            r#"{"content-type":"text/plain","set-cookie":"***","via":"a, b \"quoted\"","x-access-token":"***","x-mine":"***","x-binary":"caf�"}"#
+            headers_json(&headers, &[HeaderName::from_static("x-mine")], secrets.iter()),
+            r#"{"content-type":"text/plain","set-cookie":"***","via":"a, b \"quoted\"","x-access-token":"***","x-mine":"***","x-binary":"caf�","x-echo":"Bearer ***"}"#
         );
-        assert_eq!(headers_json(&HeaderMap::new(), &[]), "{}");
+        assert_eq!(headers_json(&HeaderMap::new(), &[], [].iter()), "{}");
     }
 
     #[test]
@@ -192,22 +207,22 @@ mod tests {
         let mut map = headers(&[("a", b"1")]);
         map.insert("big", HeaderValue::try_from("x".repeat(65_000)).unwrap());
         map.insert("z", HeaderValue::from_static("2"));
-        assert_eq!(headers_json(&map, &[]), r#"{"a":"1","z":"2"}"#);
+        assert_eq!(headers_json(&map, &[], [].iter()), r#"{"a":"1","z":"2"}"#);
     }
 
     #[test]
     fn a_body_becomes_text_cut_between_characters() {
-        assert_eq!(body_text(b"a\0b\xffc", 100, &[]), "a\u{fffd}b\u{fffd}c");
-        assert_eq!(body_text("aéé".as_bytes(), 4, &[]), "aé");
-        assert_eq!(body_text("aéé".as_bytes(), 5, &[]), "aéé");
-        assert_eq!(body_text(b"abc", 0, &[]), "");
-        assert_eq!(body_text(&[0xff; 10], 10, &[]), "\u{fffd}".repeat(3));
+        assert_eq!(body_text(b"a\0b\xffc", 100, [].iter()), "a\u{fffd}b\u{fffd}c");
+        assert_eq!(body_text("aéé".as_bytes(), 4, [].iter()), "aé");
+        assert_eq!(body_text("aéé".as_bytes(), 5, [].iter()), "aéé");
+        assert_eq!(body_text(b"abc", 0, [].iter()), "");
+        assert_eq!(body_text(&[0xff; 10], 10, [].iter()), "\u{fffd}".repeat(3));
     }
 
     #[test]
     fn a_secret_that_the_receiver_echoes_is_masked() {
         let secrets = [Secret::new("hunter22"), Secret::new("a")];
-        assert_eq!(body_text(b"{\"key\":\"hunter22\"}", 100, &secrets), "{\"key\":\"***\"}");
+        assert_eq!(body_text(b"{\"key\":\"hunter22\"}", 100, secrets.iter()), "{\"key\":\"***\"}");
     }
 
     #[test]

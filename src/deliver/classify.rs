@@ -17,7 +17,8 @@ pub enum Verdict {
         /// From now.
         delay: Duration,
     },
-    /// The receiver asked for less: try again without using up a retry.
+    /// The receiver asked for less, or nobody can tell its address now: try again without using up
+    /// a retry.
     Throttled {
         /// How long the endpoint rests; `None` for as long as after a failure.
         rest: Option<Duration>,
@@ -36,6 +37,7 @@ pub enum Verdict {
 pub fn verdict(attempt: &Attempt, policy: &RetryPolicy, attempts_used: u32, seed: u64) -> Verdict {
     let Some((class, _)) = &attempt.error else { return Verdict::Delivered };
     match (class, attempt.status) {
+        _ if attempt.is_resolver_out => Verdict::Throttled { rest: None },
         (ErrorClass::HttpStatus, Some(410)) => Verdict::Gone,
         (ErrorClass::HttpStatus, Some(429)) => Verdict::Throttled { rest: attempt.retry_after },
         (ErrorClass::HttpStatus, Some(503)) if attempt.retry_after.is_some() => {
@@ -63,7 +65,7 @@ pub enum Blame {
     Endpoint,
     /// Perhaps only this event: the endpoint rests from the third in a row on.
     Event,
-    /// Nobody, but the endpoint wants a rest; not counted.
+    /// Nobody, but a rest is wanted, by the endpoint or since names do not resolve; not counted.
     Throttle,
 }
 
@@ -71,6 +73,7 @@ pub enum Blame {
 pub fn blame(attempt: &Attempt) -> Blame {
     match (&attempt.error, attempt.status) {
         (None, _) => Blame::Nobody,
+        _ if attempt.is_resolver_out => Blame::Throttle,
         (Some((ErrorClass::HttpStatus, _)), Some(429)) => Blame::Throttle,
         (Some((ErrorClass::HttpStatus, _)), Some(408 | 425)) => Blame::Endpoint,
         (Some((ErrorClass::HttpStatus, _)), Some(400..=499)) => Blame::Event,
@@ -98,6 +101,7 @@ mod tests {
             response_headers: String::new(),
             response_body: String::new(),
             error: Some((class, String::new())),
+            is_resolver_out: false,
             retry_after: None,
             signature: String::new(),
         }
@@ -166,6 +170,18 @@ mod tests {
     }
 
     #[test]
+    fn a_resolver_that_is_out_uses_up_no_retry_and_is_not_charged_to_the_endpoint() {
+        for class in [ErrorClass::Dns, ErrorClass::Auth] {
+            let attempt = Attempt { is_resolver_out: true, ..failed(class, None) };
+            for used in [1, 3, 100] {
+                let verdict = verdict(&attempt, &policy(&[500]), used, 0);
+                assert_eq!(verdict, Verdict::Throttled { rest: None });
+            }
+            assert_eq!(blame(&attempt), Blame::Throttle);
+        }
+    }
+
+    #[test]
     fn retry_on_status_limits_statuses_but_not_network_failures() {
         let policy = policy(&[502, 503]);
         assert_eq!(verdict(&answered(500), &policy, 1, 0), Verdict::Failed);
@@ -178,6 +194,7 @@ mod tests {
             ErrorClass::Reset,
             ErrorClass::Protocol,
             ErrorClass::BlockedAddress,
+            ErrorClass::Auth,
         ] {
             assert_eq!(verdict(&failed(class, None), &policy, 1, 0), FIRST, "{class:?}");
         }
@@ -193,6 +210,8 @@ mod tests {
         }
         assert_eq!(blame(&answered(429)), Blame::Throttle);
         assert_eq!(blame(&retry_after(503, 1)), Blame::Endpoint);
-        assert_eq!(blame(&failed(ErrorClass::Dns, None)), Blame::Endpoint);
+        for class in [ErrorClass::Dns, ErrorClass::Auth] {
+            assert_eq!(blame(&failed(class, None)), Blame::Endpoint);
+        }
     }
 }

@@ -15,26 +15,18 @@ use tokio::time::timeout_at;
 use url::Url;
 
 use super::answer;
+use super::authorize::{Authorizer, LONGEST_TOKEN};
 use super::connection::Connection;
 use super::connector::{self, Step};
-use super::failure::{self, Failure};
+use super::failure::{self, Explained, Failure};
 use super::network::Network;
-use super::request::{RequestError, Requests};
-use super::tls::{self, TlsError};
+pub use super::request::ClientError;
+use super::request::Requests;
+use super::tls;
+use super::token::{NoToken, Token};
 use super::wire::Seen;
-use crate::endpoint::{Endpoint, TlsFiles};
+use crate::endpoint::{Auth, Endpoint, TlsFiles};
 use crate::event::{Attempt, Delivery, ErrorClass};
-
-/// An endpoint that cannot be called as configured.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// Its URL, a header or a secret is at fault.
-    #[error(transparent)]
-    Request(#[from] RequestError),
-    /// Its TLS files are, or the system's roots.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-}
 
 /// Makes the attempts of one endpoint.
 pub struct Client {
@@ -42,6 +34,9 @@ pub struct Client {
     url: Url,
     host: String,
     tls: Option<Arc<ClientConfig>>,
+    authorizer: Option<Authorizer>,
+    /// In bytes, of those that a receiver could echo.
+    longest_secret: usize,
     timeout: Duration,
     network: Arc<Network>,
 }
@@ -58,8 +53,19 @@ impl Client {
             "https" => Some(tls::with_files(&endpoint.tls)?),
             _ => None,
         };
+        let authorizer = match &endpoint.auth {
+            Some(Auth::OAuth2(credentials)) => {
+                Some(Authorizer::new(credentials, &endpoint.tls, &network)?)
+            }
+            _ => None,
+        };
+        let requests = Requests::new(endpoint)?;
+        let secrets = requests.secrets.iter().map(|secret| secret.expose().len());
+        let longest_token = authorizer.as_ref().map(|_| LONGEST_TOKEN);
         Ok(Self {
-            requests: Requests::new(endpoint)?,
+            longest_secret: secrets.chain(longest_token).max().unwrap_or_default(),
+            requests,
+            authorizer,
             host: endpoint.url.host_str().unwrap_or_default().to_owned(),
             url: endpoint.url.clone(),
             tls,
@@ -92,7 +98,7 @@ impl Client {
         let (failure, connection) = match timeout_at(deadline, exchange).await {
             Ok(Ok(connection)) => (None, connection),
             Ok(Err(failure)) => (Some(failure.explain(&self.host)), None),
-            Err(_) => (Some(failure::out_of_time(progress.step, &self.host, self.timeout)), None),
+            Err(_) => (Some(self.out_of_time(&progress)), None),
         };
         let mut attempt = self.report(progress, failure);
         attempt.started_at = since_1970.as_micros() as i64;
@@ -100,7 +106,42 @@ impl Client {
         (attempt, connection)
     }
 
+    /// With a token where one is wanted; if it is not accepted, once more with a new one.
     async fn exchange(
+        &self,
+        idle: Option<Connection>,
+        order: Order<'_>,
+        progress: &mut Progress,
+    ) -> Result<Option<Connection>, Failure> {
+        let Some(authorizer) = &self.authorizer else {
+            return self.call(idle, order, progress).await;
+        };
+        self.authorize(authorizer, progress).await?;
+        let idle = self.call(idle, order, progress).await?;
+        if !progress.is_unauthorized() {
+            return Ok(idle);
+        }
+        *progress = Progress { token: progress.token.take(), ..Progress::default() };
+        self.authorize(authorizer, progress).await.map_err(NoToken::after_401)?;
+        self.call(idle, order, progress).await
+    }
+
+    /// Gets a token, another one than that of `progress`.
+    async fn authorize(
+        &self,
+        authorizer: &Authorizer,
+        progress: &mut Progress,
+    ) -> Result<(), NoToken> {
+        let step = progress.token_step.insert(Step::default());
+        let token = authorizer.token(&self.network, progress.token.as_ref(), step);
+        // Asking is rare and large beside talking.
+        let token = Box::pin(token).await?;
+        progress.token = Some(token);
+        progress.token_step = None;
+        Ok(())
+    }
+
+    async fn call(
         &self,
         idle: Option<Connection>,
         order: Order<'_>,
@@ -131,8 +172,9 @@ impl Client {
     ) -> Result<Option<Connection>, Failure> {
         progress.step = Step::Connected;
         progress.seen = Some(connection.begin());
+        let when = (order.attempt, order.unix_seconds);
         let (request, signature) =
-            self.requests.make(order.delivery, order.attempt, order.unix_seconds);
+            self.requests.make(order.delivery, when, progress.token.as_deref());
         progress.signature = signature;
         let (head, body) = connection.send(request).await?.into_parts();
         progress.head = Some((head.status, head.headers));
@@ -150,7 +192,8 @@ impl Client {
         mut body: Incoming,
         kept: &mut Vec<u8>,
     ) -> bool {
-        let limit = self.network.settings.response_body_bytes.saturating_add(LONGEST_CHARACTER);
+        let limit = self.network.settings.response_body_bytes;
+        let limit = limit.saturating_add(self.longest_secret.max(LONGEST_CHARACTER));
         let mut left = limit.saturating_add(CHEAPER_THAN_A_CONNECTION);
         while let Some(frame) = connection.drive(body.frame()).await {
             let Ok(frame) = frame else { return false };
@@ -165,7 +208,19 @@ impl Client {
         true
     }
 
-    fn report(&self, progress: Progress, failure: Option<(ErrorClass, String)>) -> Attempt {
+    /// What the deadline cut off.
+    fn out_of_time(&self, progress: &Progress) -> Explained {
+        match (&self.authorizer, progress.token_step) {
+            (Some(authorizer), Some(step)) => {
+                let cut = failure::out_of_time(step, authorizer.host(), self.timeout);
+                let text = format!("no token from {}: {}", authorizer.host(), cut.text);
+                Explained { class: ErrorClass::Auth, text, ..cut }
+            }
+            _ => failure::out_of_time(progress.step, &self.host, self.timeout),
+        }
+    }
+
+    fn report(&self, progress: Progress, failure: Option<Explained>) -> Attempt {
         let seen = progress.seen.as_ref().and_then(Seen::status);
         let status = progress.head.as_ref().map(|(status, _)| status.as_u16()).or(seen);
         let headers = progress.head.as_ref().map(|(_, headers)| headers);
@@ -174,19 +229,23 @@ impl Client {
             .and_then(|headers| headers.get(RETRY_AFTER)?.to_str().ok())
             .and_then(|value| answer::retry_after(value, SystemTime::now()));
         let limit = self.network.settings.response_body_bytes;
+        let token = progress.token.as_ref().map(|token| &token.text);
+        let secrets = || self.requests.secrets.iter().chain(token);
+        let is_resolver_out = failure.as_ref().is_some_and(|failure| failure.is_resolver_out);
         Attempt {
             started_at: 0,
             duration: Duration::ZERO,
             status,
             response_headers: headers
-                .map(|headers| answer::headers_json(headers, &self.requests.masked))
+                .map(|headers| answer::headers_json(headers, &self.requests.masked, secrets()))
                 .unwrap_or_default(),
-            response_body: answer::body_text(&progress.body, limit, &self.requests.secrets),
+            response_body: answer::body_text(&progress.body, limit, secrets()),
             error: match status {
                 Some(200..=299) => None,
                 Some(status) => Some((ErrorClass::HttpStatus, failure::answered(status))),
-                None => failure,
+                None => failure.map(|failure| (failure.class, failure.text)),
             },
+            is_resolver_out: is_resolver_out && status.is_none(),
             retry_after,
             signature: progress.signature,
         }
@@ -200,7 +259,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// the connection can be used again.
 const CHEAPER_THAN_A_CONNECTION: usize = 64 * 1024;
 
-/// One more character than is kept, so that the cut falls between characters.
+/// One more character than is kept, so that the cut falls between characters; or one more secret,
+/// so that it does not fall within one.
 const LONGEST_CHARACTER: usize = 4;
 
 /// What is to be sent.
@@ -214,6 +274,9 @@ struct Order<'a> {
 /// How far an attempt has come; outlives the exchange when the deadline cuts it off.
 #[derive(Default)]
 struct Progress {
+    /// Of asking for a token, while that is under way.
+    token_step: Option<Step>,
+    token: Option<Arc<Token>>,
     step: Step,
     signature: String,
     seen: Option<Seen>,
@@ -222,6 +285,10 @@ struct Progress {
 }
 
 impl Progress {
+    fn is_unauthorized(&self) -> bool {
+        self.head.as_ref().is_some_and(|(status, _)| *status == StatusCode::UNAUTHORIZED)
+    }
+
     fn anything_came(&self) -> bool {
         self.seen.as_ref().is_some_and(Seen::anything)
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::guard::Blocked;
+use super::resolver::LookupError;
 use crate::event::ErrorClass;
 
 /// No connection came about.
@@ -17,8 +18,8 @@ pub enum ConnectError {
     Resolve {
         /// The name.
         host: String,
-        /// The resolver's answer.
-        source: io::Error,
+        /// Why, and by whose fault.
+        source: LookupError,
     },
     /// The name resolves to nothing.
     #[error("{host} has no address")]
@@ -59,6 +60,11 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Whether no resolver could tell the address, which is no fault of the host's.
+    pub fn is_resolver_out(&self) -> bool {
+        matches!(self, Self::Resolve { source: LookupError::ResolverOut(_), .. })
+    }
+
     /// Its class in the log.
     pub fn class(&self) -> ErrorClass {
         match self {

@@ -35,9 +35,9 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 /// An answer has at most this many headers; more are a broken answer (whose status counts).
 const MOST_HEADERS: usize = 1000;
 
-/// Room for an answer's head. A longer one is not read to its end: its status counts, its headers
-/// are not recorded and the connection is not kept.
-const MOST_HEAD_BYTES: usize = 1024 * 1024;
+/// Room for an answer's head, on each of hundreds of connections. A longer one is not read to its
+/// end: its status counts, its headers are not recorded and the connection is not kept.
+const MOST_HEAD_BYTES: usize = 256 * 1024;
 
 impl Connection {
     pub(super) async fn new(stream: Stream) -> hyper::Result<Self> {

@@ -39,7 +39,7 @@ pub(super) async fn connect(
     *step = Step::Resolving;
     let addresses = network.vetted(url).await?;
     *step = Step::Dialling;
-    let tcp = dial(addresses).await?;
+    let tcp = dial(addresses).await.inspect_err(|_| network.doubt(url))?;
     let stream = match tls {
         None => Stream::Plain(tcp),
         Some(config) => {

@@ -11,12 +11,22 @@ use http::StatusCode;
 use super::connect_error::ConnectError;
 use super::connector::Step;
 use super::tls;
+use super::token::NoToken;
 use crate::event::ErrorClass;
 
 /// Why there is no answer.
 pub(super) enum Failure {
     Connect(ConnectError),
     Http(hyper::Error),
+    NoToken(NoToken),
+}
+
+/// A failed attempt, fit for the log.
+pub(super) struct Explained {
+    pub(super) class: ErrorClass,
+    pub(super) text: String,
+    /// See [`Attempt::is_resolver_out`](crate::event::Attempt).
+    pub(super) is_resolver_out: bool,
 }
 
 impl From<ConnectError> for Failure {
@@ -31,26 +41,47 @@ impl From<hyper::Error> for Failure {
     }
 }
 
-impl Failure {
-    /// Class and message, for a call of `host`.
-    pub(super) fn explain(&self, host: &str) -> (ErrorClass, String) {
-        let error = match self {
-            Self::Connect(error) => return (error.class(), chain(error)),
-            Self::Http(error) => error,
-        };
-        let (class, doing) = if broke_in_tls(error) {
-            (ErrorClass::Tls, format!("TLS with {host} broke"))
-        } else if error.is_parse() || is_nonsense(error) {
-            (ErrorClass::Protocol, format!("{host} answered what is not HTTP/1.1"))
-        } else {
-            (ErrorClass::Reset, format!("{host} closed the connection without an answer"))
-        };
-        (class, format!("{doing}: {}", chain(error)))
+impl From<NoToken> for Failure {
+    fn from(error: NoToken) -> Self {
+        Self::NoToken(error)
     }
 }
 
-/// What the deadline cut off.
-pub(super) fn out_of_time(step: Step, host: &str, timeout: Duration) -> (ErrorClass, String) {
+impl Failure {
+    /// Class and message, for a call of `host`.
+    pub(super) fn explain(&self, host: &str) -> Explained {
+        let (class, text, is_resolver_out) = match self {
+            Self::Connect(error) => (error.class(), chain(error), error.is_resolver_out()),
+            Self::NoToken(error) => (ErrorClass::Auth, error.text.clone(), error.is_resolver_out),
+            Self::Http(error) => {
+                let (class, text) = explain_http(error, host);
+                (class, text, false)
+            }
+        };
+        Explained { class, text, is_resolver_out }
+    }
+}
+
+/// Class and message of an exchange with `host` that broke.
+fn explain_http(error: &hyper::Error, host: &str) -> (ErrorClass, String) {
+    let (class, doing) = if broke_in_tls(error) {
+        (ErrorClass::Tls, format!("TLS with {host} broke"))
+    } else if error.is_parse() || is_nonsense(error) {
+        (ErrorClass::Protocol, format!("{host} answered what is not HTTP/1.1"))
+    } else {
+        (ErrorClass::Reset, format!("{host} closed the connection without an answer"))
+    };
+    (class, format!("{doing}: {}", chain(error)))
+}
+
+/// What the deadline cut off, in a call of `host` or of the token endpoint that comes before it.
+pub(super) fn out_of_time(step: Step, host: &str, timeout: Duration) -> Explained {
+    let (class, text) = cut_off(step, host, timeout);
+    // A resolver that tells anything tells it in time.
+    Explained { class, text, is_resolver_out: step == Step::Resolving }
+}
+
+fn cut_off(step: Step, host: &str, timeout: Duration) -> (ErrorClass, String) {
     let (class, what) = match step {
         Step::Resolving => (ErrorClass::Dns, format!("could not resolve {host}")),
         Step::Dialling => (ErrorClass::Timeout, format!("could not connect to {host}")),
@@ -82,7 +113,7 @@ fn is_nonsense(error: &hyper::Error) -> bool {
     source.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
 }
 
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     for inner in std::iter::successors(error.source(), |inner| (*inner).source()) {
         // Writing to memory does not fail.

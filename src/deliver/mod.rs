@@ -1,5 +1,6 @@
 //! One endpoint, one lane: outgoing webhook calls and what becomes of them.
 
+pub mod alerts;
 pub mod classify;
 pub mod client;
 pub mod connect_error;
@@ -14,7 +15,11 @@ pub mod retry;
 pub mod tls;
 
 mod answer;
+mod authorize;
+mod call;
 mod failure;
 pub mod lane;
+mod names;
 mod spelling;
+mod token;
 mod wire;

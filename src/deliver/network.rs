@@ -1,7 +1,8 @@
 //! What all endpoints share: security settings, resolver, trusted roots.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ipnet::IpNet;
 use rustls::ClientConfig;
@@ -11,6 +12,8 @@ use super::connect_error::ConnectError;
 use super::guard;
 use super::resolver::Resolver;
 use super::tls::{self, TlsError};
+use super::token::Account;
+use crate::endpoint::{ClientCredentials, TlsFiles};
 
 /// Settings that hold for every endpoint.
 #[derive(Clone, Debug)]
@@ -29,12 +32,13 @@ pub struct Network {
     resolver: Resolver,
     /// Trusts the system's roots; made when the first https endpoint asks for it.
     tls: OnceLock<Arc<ClientConfig>>,
+    accounts: Mutex<HashMap<(ClientCredentials, TlsFiles), Arc<Account>>>,
 }
 
 impl Network {
     /// A network under `settings` that asks `resolver`.
     pub fn new(settings: NetworkSettings, resolver: Resolver) -> Self {
-        Self { settings, resolver, tls: OnceLock::new() }
+        Self { settings, resolver, tls: OnceLock::new(), accounts: Mutex::default() }
     }
 
     /// Whether `url` could be called now: its scheme is allowed, its host resolves, and at least
@@ -76,6 +80,24 @@ impl Network {
             _ if !vetted.is_empty() => Ok(vetted),
             Some(source) => Err(ConnectError::Blocked { host: host(), source }),
             None => Err(ConnectError::NoAddress { host: host() }),
+        }
+    }
+
+    /// The tokens of these credentials, whatever endpoint shows them. They outlast a pipeline: a
+    /// slot that is taken again is no reason to ask for new ones.
+    pub(super) fn account(
+        &self,
+        credentials: &ClientCredentials,
+        files: &TlsFiles,
+    ) -> Arc<Account> {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(accounts.entry((credentials.clone(), files.clone())).or_default())
+    }
+
+    /// Nobody takes connections at the addresses of `url`'s host: they may be old.
+    pub(super) fn doubt(&self, url: &Url) {
+        if let Some(Host::Domain(name)) = url.host() {
+            self.resolver.doubt(name);
         }
     }
 

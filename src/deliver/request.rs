@@ -3,7 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT,
+};
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, Method, Request, Uri};
 use http_body_util::Full;
@@ -11,10 +13,23 @@ use std::fmt::Write;
 use url::Url;
 
 use super::spelling::spelling;
+use super::tls::TlsError;
+use super::token::Token;
 use crate::endpoint::{self, Auth, Endpoint, Profile};
 use crate::event::Delivery;
 use crate::secret::Secret;
 use crate::sign::{Message, Scheme, SecretError, Signer};
+
+/// An endpoint that cannot be called as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Its URL, a header or a secret is at fault.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// Its TLS files are, or the system's roots.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
 
 /// The endpoint cannot be called at all.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +37,9 @@ pub enum RequestError {
     /// The URL is no http or https URL with a host.
     #[error("the URL is not one that can be called")]
     Url,
+    /// The URL that tokens are asked for at is none.
+    #[error("token_url is not one that can be called")]
+    TokenUrl,
     /// A custom header is not valid.
     #[error("header {name} is not valid")]
     Header {
@@ -103,10 +121,13 @@ impl Requests {
     pub(super) fn make(
         &self,
         delivery: &Delivery,
-        attempt: u32,
-        unix_seconds: i64,
+        (attempt, unix_seconds): (u32, i64),
+        token: Option<&Token>,
     ) -> (Request<Full<Bytes>>, String) {
         let mut headers = self.headers.clone();
+        if let Some(token) = token {
+            headers.insert(AUTHORIZATION, token.header.clone());
+        }
         let facts = Facts::new(delivery, attempt, unix_seconds);
         facts.fill(&mut headers);
         let message =
@@ -209,6 +230,8 @@ fn path_and_query(url: &Url) -> Result<Uri, RequestError> {
 
 fn authorization(auth: &Auth) -> Secret {
     match auth {
+        // Each attempt puts its token there.
+        Auth::OAuth2(_) => Secret::new(""),
         Auth::Basic { username, password } => {
             let pair = format!("{username}:{}", password.expose());
             Secret::new(format!("Basic {}", STANDARD.encode(pair)))
@@ -221,6 +244,7 @@ fn echoable(endpoint: &Endpoint) -> Vec<Secret> {
     let auth = endpoint.auth.iter().flat_map(|auth| match auth {
         Auth::Basic { password, .. } => vec![password.clone(), authorization(auth)],
         Auth::Bearer { token } => vec![token.clone()],
+        Auth::OAuth2(credentials) => vec![credentials.client_secret.clone()],
     });
     let custom = endpoint.headers.iter().map(|(_, value)| value.clone());
     auth.chain(custom).collect()

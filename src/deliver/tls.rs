@@ -69,6 +69,25 @@ pub(super) fn with_files(files: &TlsFiles) -> Result<Arc<ClientConfig>, TlsError
         Some(path) => file_roots(path)?,
         None => system_roots()?,
     };
+    with_client(files, roots)
+}
+
+/// The same for a server beside the endpoint, which may have a public certificate or one of the
+/// endpoint's CA.
+pub(super) fn with_files_and_system_roots(files: &TlsFiles) -> Result<Arc<ClientConfig>, TlsError> {
+    let roots = match (&files.ca_file, system_roots()) {
+        (None, roots) => roots?,
+        (Some(path), Ok(mut roots)) => {
+            roots.extend(file_roots(path)?.roots);
+            roots
+        }
+        // Private networks may do without public roots.
+        (Some(path), Err(_)) => file_roots(path)?,
+    };
+    with_client(files, roots)
+}
+
+fn with_client(files: &TlsFiles, roots: RootCertStore) -> Result<Arc<ClientConfig>, TlsError> {
     let builder = builder(roots)?;
     let config = match (&files.cert_file, &files.key_file) {
         (None, None) => builder.with_no_client_auth(),

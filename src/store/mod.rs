@@ -1,6 +1,7 @@
 //! Everything said to PostgreSQL in SQL. The only module that names a table; the statements
 //! stand in `sql/`.
 
+mod alerts;
 pub mod catalog;
 mod copy;
 mod endpoints;
@@ -16,6 +17,7 @@ mod session;
 mod shared;
 mod sql;
 
+pub use alerts::{DueAlert, Told};
 pub use endpoints::{EndpointState, Health, LoadedEndpoint};
 pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};
 pub use ledger::{Batch, ParkedJob, Rescheduled, Wait};

@@ -14,6 +14,7 @@ use super::StoreError;
 use crate::config::dsn::Dsn;
 
 pub(super) const SETTINGS: &str = include_str!("../../sql/session.sql");
+const WRITER_SETTINGS: &str = include_str!("../../sql/writer_session.sql");
 pub(super) const QUEUE_SETTINGS: &str = include_str!("../../sql/queue_session.sql");
 
 /// A session. Requests are pipelined, so it may be shared by tasks that need no transaction.
@@ -101,6 +102,17 @@ impl Session {
     /// Gives the session up at once, whatever is under way.
     pub fn abandon(self) {
         self.connection.abort();
+    }
+
+    /// Connects to store inbound events.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::connect`].
+    pub async fn connect_to_write(dsn: &Dsn) -> Result<Self, StoreError> {
+        let session = Self::connect_to_queue(dsn).await?;
+        session.command("prepare a session for inbound events", WRITER_SETTINGS).await?;
+        Ok(session)
     }
 
     /// Whether the connection is gone.

@@ -18,6 +18,7 @@ statements! {
     captured_tables
     catalog_relations
     catalog_types
+    claim_alerts
     claim_inbound
     copy_attempts
     count_repeats
@@ -38,6 +39,7 @@ statements! {
     keep_mappings
     latest_checkpoint
     limit_statements
+    listen_alerts
     load_endpoint
     lock_inbound_alerts
     lock_processor
@@ -64,6 +66,7 @@ statements! {
     server_settings
     server_state
     settle
+    settle_alerts
     settled_beyond
     slot_facts
     slot_state

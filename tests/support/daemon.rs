@@ -20,6 +20,8 @@ pub struct Site {
     home: TempDir,
     head: String,
     variables: Vec<(String, String)>,
+    /// A command that runs the one given to it, in a world of its own.
+    wrapper: Vec<String>,
 }
 
 impl Site {
@@ -32,7 +34,12 @@ impl Site {
              [ops]\nlisten = \"\"\n",
             database.url, database.name
         );
-        let site = Self { home: TempDir::new().unwrap(), head, variables: Vec::new() };
+        let site = Self {
+            home: TempDir::new().unwrap(),
+            head,
+            variables: Vec::new(),
+            wrapper: Vec::new(),
+        };
         site.configure(config);
         site
     }
@@ -40,6 +47,12 @@ impl Site {
     /// The same with an environment variable for every command.
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same with every command run by `wrapper`, which must become it.
+    pub fn within(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -53,7 +66,13 @@ impl Site {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_walhook"));
+        let mut words = self.wrapper.iter().map(String::as_str);
+        let binary = env!("CARGO_BIN_EXE_walhook");
+        let mut command = Command::new(words.next().unwrap_or(binary));
+        command.args(words);
+        if !self.wrapper.is_empty() {
+            command.arg(binary);
+        }
         command.args(arguments).arg("--config").arg(self.config());
         command.args(["--log-format", "json"]);
         command.env("RUST_LOG", "info,walhook=debug").envs(self.variables.iter().cloned());

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod daemon;
+pub mod hell;
 pub mod hooks;
 pub mod inbound;
 pub mod pg;

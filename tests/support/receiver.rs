@@ -119,6 +119,15 @@ impl Peer {
         self.socket.set_zero_linger().unwrap();
     }
 
+    /// Waits until the sender is gone, without reading what it sends.
+    pub(crate) async fn vanished(&mut self) {
+        // It shows as an error or the end, once what was sent before has been looked at and left.
+        let mut nothing = [0; 1];
+        while self.socket.peek(&mut nothing).await.is_ok_and(|length| length > 0) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+
     /// Waits until the sender closes.
     pub(crate) async fn closed(&mut self) {
         while self.read().await.is_some() {

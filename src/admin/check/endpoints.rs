@@ -1,13 +1,12 @@
-//! Whether endpoints can be called, and may be. The only check that asks the network for
+//! Whether endpoints, token endpoints and the alert URL can be called, and may be. The only check that asks the network for
 //! anything but PostgreSQL: it resolves names, and calls nobody.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::lookup_host;
 use tokio::time::timeout;
-use url::Host;
+use url::{Host, Url};
 
 use super::Report;
 use crate::config::{Config, Severity};
@@ -15,6 +14,7 @@ use crate::deliver::client::{Client, ClientError};
 use crate::deliver::guard::verdict;
 use crate::deliver::network::{Network, NetworkSettings};
 use crate::deliver::resolver::Resolver;
+use crate::endpoint::Auth;
 use crate::store::chain;
 
 /// Certificates, keys and headers: what the daemon would refuse to start with.
@@ -40,9 +40,9 @@ pub(super) fn clients(config: &Config, report: &mut Report) {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn addresses(config: &Config, report: &mut Report) {
-    for (index, endpoint) in config.endpoints.iter().enumerate() {
-        let key = format!("endpoints[{index}].url");
-        let name = match endpoint.url.host() {
+    let resolver = Resolver::system();
+    for (key, url) in urls(config) {
+        let name = match url.host() {
             Some(Host::Ipv4(address)) => {
                 judge(config, &key, None, &[IpAddr::V4(address)], report);
                 continue;
@@ -54,11 +54,8 @@ pub(super) async fn addresses(config: &Config, report: &mut Report) {
             Some(Host::Domain(name)) => name,
             None => continue,
         };
-        let found = timeout(PATIENCE, lookup_host((name, 0))).await;
-        let addresses: Vec<IpAddr> = match found {
-            Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
-            Ok(Err(_)) | Err(_) => Vec::new(),
-        };
+        let found = timeout(PATIENCE, resolver.resolve(name)).await;
+        let addresses = found.ok().and_then(Result::ok).unwrap_or_default();
         if addresses.is_empty() {
             let problem = format!("{name} does not resolve on this machine now");
             let fix = "correct the host name, or the resolver";
@@ -68,6 +65,20 @@ pub(super) async fn addresses(config: &Config, report: &mut Report) {
         }
         judge(config, &key, Some(name), &addresses, report);
     }
+}
+
+/// All that is called, and where it is configured.
+fn urls(config: &Config) -> impl Iterator<Item = (String, &Url)> {
+    let of_endpoints = config.endpoints.iter().enumerate().flat_map(|(index, endpoint)| {
+        let token_url = match &endpoint.auth {
+            Some(Auth::OAuth2(credentials)) => Some(credentials.token_url.expose()),
+            _ => None,
+        };
+        let token_url = token_url.map(|url| (format!("endpoints[{index}].auth.token_url"), url));
+        std::iter::once((format!("endpoints[{index}].url"), &endpoint.url)).chain(token_url)
+    });
+    let of_alerts = config.alerts.url.iter().map(|url| ("alerts.url".to_owned(), url.expose()));
+    of_endpoints.chain(of_alerts)
 }
 
 fn judge(

@@ -22,7 +22,7 @@ pub use scheme::{
 };
 pub use template::Piece;
 
-pub(super) use receiver::{read, read_alerts};
+pub(super) use receiver::{read, read_error_alert};
 
 use std::fmt;
 use std::net::SocketAddr;

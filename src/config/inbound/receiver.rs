@@ -49,18 +49,12 @@ pub(in crate::config) fn read(root: &mut Table<'_>, ops: Option<SocketAddr>) -> 
     })
 }
 
-/// Reads `[alerts]`: when failed events raise one.
-pub(in crate::config) fn read_alerts(root: &mut Table<'_>) -> Option<ErrorAlert> {
-    root.optional("alerts", |value| {
-        value.table(|table| {
-            table.optional("inbound_errors", |value| {
-                value.table(|table| {
-                    let count = table.optional("count", |value| value.integer(COUNT));
-                    let window = table.optional("window", |value| value.duration(WINDOW));
-                    Some(ErrorAlert { count: count?, window: window? })
-                })
-            })
-        })
+/// Reads `[alerts] inbound_errors`.
+pub(in crate::config) fn read_error_alert(value: &Value<'_>) -> Option<ErrorAlert> {
+    value.table(|table| {
+        let count = table.optional("count", |value| value.integer(COUNT));
+        let window = table.optional("window", |value| value.duration(WINDOW));
+        Some(ErrorAlert { count: count?, window: window? })
     })
 }
 

@@ -125,7 +125,7 @@ impl Desk {
         let (not_before, stop_at) = (self.not_before, self.stop_at);
         let connect = async move {
             sleep_until(not_before).await;
-            timeout(CONNECT_PATIENCE, Session::connect_to_queue(&dsn)).await
+            timeout(CONNECT_PATIENCE, Session::connect_to_write(&dsn)).await
         };
         let connected = tokio::select! {
             connected = connect => connected,

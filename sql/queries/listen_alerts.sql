@@ -1,0 +1,2 @@
+-- listen_alerts: be told of new alerts.
+listen walhook_alert
