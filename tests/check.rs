@@ -280,6 +280,119 @@ url = "https://192.168.1.1/s3cret"
     assert!(text.contains("endpoint crm would get api_token of store.Order"), "{text}");
 }
 
+const SOURCES: &str = r#"
+[inbound.sources.stripe]
+preset = "stripe"
+secrets = ["whsec_test"]
+
+[inbound.sources.stripe.into]
+table = "public.charges"
+conflict = ["id"]
+
+[inbound.sources.stripe.into.columns]
+id = "data.object.id"
+"Odd.Name" = "data.object.name"
+amount = { sql = "(payload #>> '{data,object,amount}')::numeric / 100" }
+"#;
+
+#[tokio::test]
+async fn a_mapping_that_does_not_fit_its_table_is_a_fault_at_its_line() {
+    let (database, _) = in_order().await;
+    let config = configured(&database, &format!("{MODELS}{SOURCES}"));
+    let faults = async || {
+        let report = check::check(&config).await;
+        let errors: Vec<_> =
+            report.configuration.into_iter().filter(|f| f.severity == Severity::Error).collect();
+        let lines = errors.iter().map(|fault| match &fault.place {
+            walhook::config::Place::Line(line) => line.text.trim().to_owned(),
+            place => format!("{place:?}"),
+        });
+        let told = errors.iter().map(|f| format!("{}: {}; {}", f.key, f.problem, f.fix));
+        lines.zip(told).collect::<Vec<_>>()
+    };
+    let into = "inbound.sources.stripe.into";
+    let told =
+        |line: &str, key: &str, text: &str| (line.to_owned(), format!("{into}.{key}: {text}"));
+    assert_eq!(
+        faults().await,
+        [told(
+            "table = \"public.charges\"",
+            "table",
+            "the table public.charges does not exist; create it, or correct its name"
+        )]
+    );
+    database.execute("create table charges (id text, amount numeric, must int not null)").await;
+    assert_eq!(
+        faults().await,
+        [told(
+            "\"Odd.Name\" = \"data.object.name\"",
+            "columns.\"Odd.Name\"",
+            "the table public.charges has no column \"Odd.Name\"; add it, or correct its name"
+        )]
+    );
+    database.execute("alter table charges add \"Odd.Name\" text").await;
+    let conflict = "alter table public.charges add unique (id);";
+    assert_eq!(
+        faults().await,
+        [
+            told(
+                "[inbound.sources.stripe.into.columns]",
+                "columns",
+                "the column must of public.charges takes no null, has no default, and gets no \
+                 value; give must a value, or a default"
+            ),
+            told(
+                "conflict = [\"id\"]",
+                "conflict",
+                &format!(
+                    "no unique constraint or index of public.charges is over exactly id; {conflict}"
+                )
+            ),
+        ]
+    );
+    database.execute(&format!("{conflict} alter table charges drop must")).await;
+    assert_eq!(faults().await, []);
+}
+
+#[tokio::test]
+async fn handlers_that_cannot_run_and_sources_that_nobody_configured_are_found() {
+    let (database, _) = in_order().await;
+    database
+        .execute(
+            "create table charges (id text unique, amount numeric, \"Odd.Name\" text);
+             create function good(walhook.inbound_event) returns void language sql as '';
+             create function gone(walhook.inbound_event) returns void language sql as '';
+             create function taken(walhook.inbound_event) returns void language sql as '';
+             select walhook.on_inbound('stripe', 'it''s', 'good(walhook.inbound_event)');
+             select walhook.on_inbound('stripe', '*', 'gone(walhook.inbound_event)');
+             select walhook.on_inbound('stripe', '*', 'taken(walhook.inbound_event)');
+             select walhook.on_inbound('strip', '*', 'good(walhook.inbound_event)');
+             drop function gone",
+        )
+        .await;
+    let role = format!("{}_other", database.name);
+    database.execute(&format!("create role {role}; alter function taken owner to {role}")).await;
+    let report = check::check(&configured(&database, &format!("{MODELS}{SOURCES}"))).await;
+    let argument = "walhook.inbound_event";
+    let off = format!("select walhook.off_inbound('stripe', '*', 'public.gone({argument})');");
+    let on = format!("select walhook.on_inbound('stripe', '*', 'public.taken({argument})');");
+    assert_eq!(
+        errors(&report),
+        [
+            format!("handler public.gone({argument}) of stripe: create it again, or {off}"),
+            format!("handler public.taken({argument}) of stripe: {on}"),
+        ]
+    );
+    let stray = report.database.iter().find(|fault| fault.problem == "no source is called strip");
+    let stray = stray.expect("it is mentioned");
+    assert_eq!(stray.severity, Severity::Warning);
+    for sql in [&off, &on, stray.fix.split_once("or ").expect("two ways").1] {
+        database.execute(sql).await;
+    }
+    let report = check::check(&configured(&database, &format!("{MODELS}{SOURCES}"))).await;
+    assert_eq!((errors(&report), report.exit_code()), (vec![], 0), "the fixes fix it");
+}
+
 #[tokio::test]
 async fn a_published_table_that_nobody_named_is_mentioned() {
     let (database, config) = in_order().await;

@@ -4,6 +4,7 @@
 //! run handlers.
 
 mod claim;
+mod handlers;
 mod keep;
 mod mapping;
 mod parts;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use claim::{Claim, Failure, Settled};
+pub use handlers::Handler;
 pub use mapping::MappingFault;
 pub use run::Ran;
 

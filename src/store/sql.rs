@@ -34,6 +34,7 @@ statements! {
     gap_times
     good_columns
     inbound_errors
+    inbound_handlers
     init_lock
     insert_checkpoint
     installed_version

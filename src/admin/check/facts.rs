@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use crate::admin::installation::installation;
 use crate::config::dsn::{Dsn, DsnError};
 use crate::config::{Config, Model};
-use crate::store::schema::{Installation, Observed, TableState};
+use crate::store::inbound::{Handler, MappingFault};
+use crate::store::schema::{Installation, MIGRATIONS, Observed, TableState};
 use crate::store::{PublishedTable, ServerSettings, Session, SlotFacts, StoreError};
 
 /// A configuration and the database it is for.
@@ -20,6 +21,10 @@ pub(super) struct Facts<'a> {
     pub(super) lacks_publication: bool,
     /// Name of each column and whether it holds json, by oid.
     pub(super) columns: HashMap<u32, Vec<(String, bool)>>,
+    /// What is wrong with the `into` of a source.
+    pub(super) mapping_faults: Vec<(String, MappingFault)>,
+    /// Functions that handle inbound events.
+    pub(super) handlers: Vec<Handler>,
 }
 
 /// Why nothing can be judged.
@@ -58,6 +63,12 @@ pub(super) async fn gather(config: &Config) -> Result<Facts<'_>, Blocked> {
     let oids: Vec<u32> = observed.tables.iter().filter_map(|table| table.oid).collect();
     let columns = session.table_columns(&oids).await?;
     let columns = columns.into_iter().map(|table| (table.oid, table.columns)).collect();
+    // Without the schema, or with an older one, that is the fault to tell of.
+    let is_installed = observed.version == MIGRATIONS.len() as i32;
+    let (mapping_faults, handlers) = match is_installed {
+        true => (mapping_faults(config, &session).await?, session.inbound_handlers().await?),
+        false => (Vec::new(), Vec::new()),
+    };
     Ok(Facts {
         config,
         installation,
@@ -67,7 +78,22 @@ pub(super) async fn gather(config: &Config) -> Result<Facts<'_>, Blocked> {
         slot: slot_facts,
         lacks_publication,
         columns,
+        mapping_faults,
+        handlers,
     })
+}
+
+async fn mapping_faults(
+    config: &Config,
+    session: &Session,
+) -> Result<Vec<(String, MappingFault)>, StoreError> {
+    let mut found = Vec::new();
+    for source in &config.inbound.sources {
+        let Some(mapping) = &source.into else { continue };
+        let faults = session.mapping_faults(mapping).await?;
+        found.extend(faults.into_iter().map(|fault| (source.name.clone(), fault)));
+    }
+    Ok(found)
 }
 
 impl<'a> Facts<'a> {

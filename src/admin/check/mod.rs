@@ -6,6 +6,7 @@
 mod endpoints;
 mod facts;
 mod fields;
+mod inbound;
 mod publication;
 mod server;
 mod slot;
@@ -93,6 +94,8 @@ const CHECKS: &[Check] = &[
     fields::columns,
     fields::user_columns,
     fields::sensitive,
+    inbound::mappings,
+    inbound::handlers,
 ];
 
 /// Looks at everything.
