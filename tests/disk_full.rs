@@ -122,13 +122,13 @@ async fn a_disk_that_is_really_full_costs_nothing_but_time() {
     database.becomes_true("select count(*) = 100 from walhook.attempt").await;
     let mut rows = 100;
     for _ in 0..2 {
-        disk.fill();
+        disk.fill().unwrap();
         // Pages that have room yet take some.
         insert(&database, 2000).await;
         becomes(&address, "/readyz", 503).await;
         rows += 2000;
         hooks.arrived(rows).await;
-        disk.free();
+        disk.free().unwrap();
         let logged = format!("select count(*) = {rows} from walhook.attempt");
         database.becomes_true(&logged).await;
         becomes(&address, "/readyz", 200).await;

@@ -6,6 +6,7 @@ mod support;
 
 use support::daemon::{Site, endpoint};
 use support::hooks::{Hooks, Reply};
+use support::ops::{becomes, free_address};
 use support::pg::Pg;
 
 const ITEMS: &str = "create table items (id bigint generated always as identity primary key)";
@@ -51,6 +52,29 @@ async fn with_synchronous_commit_off_by_default_a_crash_of_both_forgets_nothing_
     hooks.arrived(201).await;
     daemon.stop().await;
     assert_eq!(hooks.len(), 201, "logged, and sent again");
+}
+
+#[tokio::test]
+async fn a_log_that_somebody_locks_for_long_makes_the_daemon_unready_and_costs_nothing() {
+    let database = Pg::shared().database().await;
+    database.execute(ITEMS).await;
+    let (hooks, address) = (Hooks::ok().await, free_address().await);
+    let site = Site::new(&database, &["public.items"], &endpoint("crm", &hooks.url("/"), ""))
+        .with_variable("WALHOOK_OPS__LISTEN", &address);
+    let daemon = site.up().await;
+    becomes(&address, "/readyz", 200).await;
+    let operator = database.connect().await;
+    let lock = "begin; lock walhook.attempt in access exclusive mode";
+    operator.client.batch_execute(lock).await.unwrap();
+    database.execute("insert into items select from generate_series(1, 100)").await;
+    hooks.arrived(100).await;
+    let answer = becomes(&address, "/readyz", 503).await;
+    assert!(answer.contains("the log cannot be written"), "{answer}");
+    operator.client.batch_execute("commit").await.unwrap();
+    becomes(&address, "/readyz", 200).await;
+    daemon.stop().await;
+    assert_eq!(hooks.len(), 100, "nothing is sent twice");
+    assert_eq!(database.statuses("crm").await, "success 100");
 }
 
 #[tokio::test]

@@ -39,6 +39,10 @@ const STALL: Duration = Duration::from_millis(500);
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 const IDLE_BYTES: u64 = 64 * 1024;
 
+/// Batches take milliseconds; one that takes this long waits for somebody's lock, or for a disk or
+/// a network that operators should know of.
+const LONG: Duration = Duration::from_secs(10);
+
 /// Checkpoints kept for whoever looks.
 const CHECKPOINTS_KEPT: i64 = 100;
 
@@ -320,7 +324,8 @@ impl Ledger {
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<Vec<usize>, StoreError> {
         let mut backoff = crate::store::reconnect_backoff();
         loop {
-            let written = match self.try_commit(batch).await {
+            let writable = self.writable.clone();
+            let written = match with_an_eye_on(self.try_commit(batch), &writable).await {
                 // The former session was gone before it said so, and its commit came through.
                 Err(error) if error.is_about_data() && self.is_written(batch).await => {
                     Ok(Vec::new())
@@ -390,6 +395,18 @@ impl Ledger {
             }
         }
     }
+}
+
+/// Waits for a batch, and tells operators when that takes long.
+async fn with_an_eye_on<T>(batch: impl Future<Output = T>, writable: &watch::Sender<bool>) -> T {
+    let mut batch = std::pin::pin!(batch);
+    tokio::select! {
+        written = &mut batch => return written,
+        () = tokio::time::sleep(LONG) => {}
+    }
+    tracing::warn!("the log has not taken a batch for {LONG:?}; waiting");
+    writable.send_replace(false);
+    batch.await
 }
 
 /// The smallest delivery id of a change committed at that time or later.

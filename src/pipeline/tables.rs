@@ -36,8 +36,8 @@ impl Tables {
 
     /// Raises an alert for each table that changed its name or is published no more.
     pub(super) async fn look(&mut self, session: &Session) -> Result<(), StoreError> {
-        let oids: Vec<u32> = self.known.keys().copied().collect();
-        for state in session.table_states(&oids, &self.publication).await? {
+        let tables = self.known.iter().map(|(oid, known)| (*oid, &known.name));
+        for state in session.table_states(tables, &self.publication).await? {
             let Some(known) = self.known.get_mut(&state.oid) else { continue };
             let Some((kind, severity, message)) = known.judge(&state, &self.publication) else {
                 known.told = None;
@@ -72,17 +72,16 @@ impl Known {
     ) -> Option<(&'static str, Severity, String)> {
         let (label, table) = (&self.label, shown(&self.name));
         let mend = "no events are made of it; run `walhook init` and reload";
+        let missing = |severity, what: &str| {
+            let message = format!("table {table} of model {label} {what}: {mend}");
+            Some(("table_missing", severity, message))
+        };
         match &state.name {
-            None => {
-                let message =
-                    format!("table {table} of model {label} was dropped, or made anew: {mend}");
-                Some(("table_missing", Severity::Critical, message))
-            }
+            None if state.is_replaced => missing(Severity::Critical, "was dropped and made anew"),
+            // Perhaps as it should be.
+            None => missing(Severity::Warning, "was dropped"),
             Some(_) if !state.is_published => {
-                let message = format!(
-                    "table {table} of model {label} is not in publication {publication}: {mend}"
-                );
-                Some(("table_missing", Severity::Critical, message))
+                missing(Severity::Critical, &format!("is not in publication {publication}"))
             }
             Some(name) if *name != self.name => {
                 let message = format!(

@@ -14,6 +14,8 @@ pub struct TableState {
     pub name: Option<TableName>,
     /// Whether the publication has it.
     pub is_published: bool,
+    /// Whether another table has the name that it had.
+    pub is_replaced: bool,
 }
 
 impl Session {
@@ -101,22 +103,29 @@ impl Session {
         Ok(())
     }
 
-    /// What has become of tables.
+    /// What has become of tables that had these oids and names.
     ///
     /// # Errors
     ///
     /// [`StoreError::Statement`].
     pub async fn table_states(
         &self,
-        oids: &[u32],
+        tables: impl Iterator<Item = (u32, &TableName)> + Send,
         publication: &str,
     ) -> Result<Vec<TableState>, StoreError> {
-        let rows =
-            self.rows("look at the tables", sql::table_states, &[&oids, &publication]).await?;
+        let (mut oids, mut schemas, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        for (oid, name) in tables {
+            oids.push(oid);
+            schemas.push(name.schema.as_str());
+            names.push(name.name.as_str());
+        }
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+            [&oids, &schemas, &names, &publication];
+        let rows = self.rows("look at the tables", sql::table_states, &parameters).await?;
         let state = |row: &tokio_postgres::Row| {
             let schema: Option<String> = row.get(1);
             let name = schema.zip(row.get(2)).map(|(schema, name)| TableName { schema, name });
-            TableState { oid: row.get(0), name, is_published: row.get(3) }
+            TableState { oid: row.get(0), name, is_published: row.get(3), is_replaced: row.get(4) }
         };
         Ok(rows.iter().map(state).collect())
     }

@@ -21,7 +21,7 @@ impl Mount {
     /// that is not allowed.
     pub fn make(size: &'static str, data: &Path) -> Option<Self> {
         let owner = fs::metadata(data).ok()?;
-        let home = tempfile::Builder::new().prefix("walhook-disk-").tempdir_in("/tmp").ok()?;
+        let home = tempfile::Builder::new().prefix("small-disk-").tempdir_in("/tmp").ok()?;
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).ok()?;
         let options = format!("size={size},mode=700,uid={},gid={}", owner.uid(), owner.gid());
         let mounted = Command::new("mount")
@@ -39,19 +39,21 @@ impl Mount {
     }
 
     /// Leaves no room in it but for a few pages.
-    pub fn fill(&self) {
-        self.resize(&format!("{}k", self.used_kilobytes() + 64));
+    pub fn fill(&self) -> Result<(), String> {
+        self.resize(&format!("{}k", self.used_kilobytes() + 64))
     }
 
     /// Makes room again.
-    pub fn free(&self) {
-        self.resize(self.size);
+    pub fn free(&self) -> Result<(), String> {
+        self.resize(self.size)
     }
 
-    fn resize(&self, size: &str) {
+    fn resize(&self, size: &str) -> Result<(), String> {
         let options = format!("remount,size={size}");
-        let resized = Command::new("mount").args(["-o", &options]).arg(self.path()).status();
-        assert!(resized.is_ok_and(|status| status.success()), "{options}");
+        let mut mount = Command::new("mount");
+        let resized = mount.args(["-o", &options]).arg(self.path()).stderr(Stdio::null()).status();
+        let is_done = resized.is_ok_and(|status| status.success());
+        is_done.then_some(()).ok_or_else(|| format!("cannot mount with {options}"))
     }
 
     fn used_kilobytes(&self) -> u64 {

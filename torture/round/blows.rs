@@ -6,11 +6,14 @@ use super::crew::{Crew, Who};
 use super::disk::Disk;
 use super::history::History;
 use super::inbox::now;
-use super::plan::{Blow, Takeover};
+use super::plan::{Blow, Meanwhile, Takeover};
 use super::shop::connect;
 use crate::support::clocks::Clocks;
 use crate::support::pg::Pg;
 use crate::support::proxy::Proxy;
+
+/// A moment.
+const SHORT: Duration = Duration::from_millis(300);
 
 /// How long a second daemon may take to be there.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -57,17 +60,24 @@ impl Machine<'_> {
             | Blow::ResetNetwork(_)
             | Blow::ForgetNetwork
             | Blow::RefuseNetwork(_) => self.strike_network(blow).await,
-            Blow::FillDisk(time) => {
-                self.disk.fill(&self.url, self.history).await;
-                tokio::time::sleep(time).await;
-                self.disk.free(&self.url, self.history).await;
-            }
+            Blow::FillDisk(time) => self.fill_disk(time).await,
             Blow::StepClocks(daemon, server) => {
                 if let Some(clocks) = &mut self.clocks {
                     clocks.step(daemon, server);
                 }
             }
-            Blow::SecondDaemon(how, stay) => self.change_guard(how, stay).await,
+            Blow::SecondDaemon(how, meanwhile, stay) => {
+                self.change_guard(how).await;
+                // The former holder comes back, as the one that waits.
+                self.crew.start(Who::First, self.history);
+                self.strike_both(meanwhile).await;
+                tokio::time::sleep(stay).await;
+                self.crew.take_stock(self.history);
+                match stay.as_millis() % 2 {
+                    0 => self.crew.kill(Who::Second, self.history).await,
+                    _ => self.crew.stop(Who::Second, self.history).await,
+                }
+            }
         }
         self.crew.start(Who::First, self.history);
     }
@@ -132,8 +142,8 @@ impl Machine<'_> {
         self.history.note("the network is back");
     }
 
-    /// The second daemon comes, gets the slot somehow, stays, and leaves it to the first.
-    async fn change_guard(&mut self, how: Takeover, stay: Duration) {
+    /// The second daemon comes and gets the slot somehow.
+    async fn change_guard(&mut self, how: Takeover) {
         const STREAMS: [&str; 2] = ["\"streaming\"", "replication streams again"];
         let history = self.history;
         self.crew.start(Who::Second, history);
@@ -164,13 +174,26 @@ impl Machine<'_> {
             let longer = if how == Takeover::CutNetwork { 8000 } else { 3000 };
             history.were_apart(begun, longer, &format!("two daemons, by {how:?}"));
         }
-        tokio::time::sleep(stay).await;
-        self.crew.take_stock(history);
-        self.crew.start(Who::First, history);
-        match stay.as_millis() % 2 {
-            0 => self.crew.kill(Who::Second, history).await,
-            _ => self.crew.stop(Who::Second, history).await,
+    }
+
+    /// Either may have the slot afterwards.
+    async fn strike_both(&mut self, meanwhile: Meanwhile) {
+        let begun = now();
+        match meanwhile {
+            Meanwhile::Nothing => return,
+            Meanwhile::CrashServer => self.strike_server(Blow::CrashServer(SHORT)).await,
+            Meanwhile::EndSessions => self.say(include_str!("sql/end_sessions.sql")).await,
+            Meanwhile::EndWalsender => self.say(include_str!("sql/end_walsender.sql")).await,
+            Meanwhile::FillDisk => self.fill_disk(Duration::from_secs(1)).await,
         }
+        tokio::time::sleep(SHORT).await;
+        self.history.were_apart(begun, 3000, &format!("two daemons, and {meanwhile:?}"));
+    }
+
+    async fn fill_disk(&mut self, time: Duration) {
+        self.disk.fill(&self.url, self.history).await;
+        tokio::time::sleep(time).await;
+        self.disk.free(&self.url, self.history).await;
     }
 
     /// Runs statements in a session of their own; a server that is away is no fault of anybody's.

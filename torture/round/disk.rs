@@ -32,7 +32,7 @@ impl Disk {
     /// Leaves no room.
     pub async fn fill(&self, url: &str, history: &History) {
         match self {
-            Self::Small(mount) => mount.fill(),
+            Self::Small(mount) => tell(mount.fill(), history),
             Self::Trigger => tell(say(url, include_str!("sql/fill_disk.sql")).await, history),
         }
     }
@@ -40,7 +40,7 @@ impl Disk {
     /// Makes room again.
     pub async fn free(&self, url: &str, history: &History) {
         match self {
-            Self::Small(mount) => mount.free(),
+            Self::Small(mount) => tell(mount.free(), history),
             Self::Trigger => {
                 while let Err(error) = say(url, include_str!("sql/free_disk.sql")).await {
                     tell(Err(error), history);

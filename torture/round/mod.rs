@@ -40,6 +40,9 @@ const DATABASE: &str = "torture";
 /// In peace nothing may stand still for so long before everything is delivered.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// More memory than this is a leak. The budget is smaller; a build for debugging takes more.
+const MOST_MB: u64 = 128;
+
 /// What the server is set to: impatient with silent peers, so that a round sees that too.
 const SETTINGS: [(&str, &str); 6] = [
     ("track_commit_timestamp", "on"),
@@ -103,6 +106,9 @@ pub async fn run(settings: &Settings) -> Report {
     drop(machine);
     let _ = std::fs::copy(pg.cluster().log_file(), logs.join("postgres.log"));
     let mut past = history.into_past();
+    if past.most_mb > MOST_MB {
+        past.violations.push(format!("a daemon had {} MB", past.most_mb));
+    }
     let findings = proof.examine(&mut past);
     let forgeries = proof.try_forgeries(&past).unwrap_or_else(|unseen| {
         past.violations.push(unseen);

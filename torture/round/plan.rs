@@ -76,6 +76,21 @@ pub enum Takeover {
     CutNetwork,
 }
 
+/// What else happens while both daemons are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meanwhile {
+    /// Nothing.
+    Nothing,
+    /// The server crashes.
+    CrashServer,
+    /// Sessions of both are ended.
+    EndSessions,
+    /// The walsender is ended once more.
+    EndWalsender,
+    /// The log's disk is full for a while.
+    FillDisk,
+}
+
 /// Something done to the daemons, the server, or what is between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blow {
@@ -104,7 +119,7 @@ pub enum Blow {
     /// Connections are reset, and new ones refused for a while.
     RefuseNetwork(Duration),
     /// A second daemon takes over, stays for a while, and goes.
-    SecondDaemon(Takeover, Duration),
+    SecondDaemon(Takeover, Meanwhile, Duration),
     /// The log's disk is full for a while.
     FillDisk(Duration),
     /// Somebody locks the log for a while.
@@ -142,7 +157,14 @@ pub fn next_blow(dice: &mut Dice, character: &Character, long: bool) -> (Duratio
                 Takeover::EndWalsender,
                 Takeover::CutNetwork,
             ];
-            Blow::SecondDaemon(dice.pick(&how), long)
+            let meanwhile = [
+                Meanwhile::Nothing,
+                Meanwhile::CrashServer,
+                Meanwhile::EndSessions,
+                Meanwhile::EndWalsender,
+                Meanwhile::FillDisk,
+            ];
+            Blow::SecondDaemon(dice.pick(&how), dice.pick(&meanwhile), long)
         }
         84..89 => Blow::FillDisk(long),
         89..92 => Blow::LockLog(short),
