@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::forecast::{Forecast, News, Outlook, in_words};
@@ -40,6 +40,12 @@ pub(super) struct Watcher {
     forecast: Forecast,
     /// Lanes park what they cannot send at once: the slot is about to be lost.
     is_pressing: Arc<AtomicBool>,
+    /// To be notified when the configuration changed and the WAL did not tell of it soon.
+    early: Arc<Notify>,
+    /// How much was configured when this watcher began.
+    known_changes: Option<i64>,
+    /// When a former secret expires.
+    expiry: Option<Instant>,
 }
 
 impl Watcher {
@@ -47,7 +53,7 @@ impl Watcher {
         setup: &Setup,
         store: Arc<SharedSession>,
         (lanes, tables): (&[LaneHandle], Tables),
-        is_pressing: Arc<AtomicBool>,
+        (is_pressing, early): (Arc<AtomicBool>, Arc<Notify>),
     ) -> Self {
         let lanes = lanes
             .iter()
@@ -64,6 +70,9 @@ impl Watcher {
             kept_house: now,
             forecast: Forecast::default(),
             is_pressing,
+            early,
+            known_changes: None,
+            expiry: None,
         }
     }
 
@@ -87,6 +96,7 @@ impl Watcher {
                 let _ = lane.send(ToLane::State(state));
             }
         }
+        self.look_at_configuration(&session).await?;
         let now = Instant::now();
         if now >= self.measured {
             self.measured = now + MEASURE;
@@ -110,6 +120,20 @@ impl Watcher {
                     tracing::warn!(error = %chain(&error), "the log's partitions stay as they are");
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What narrows or stops need not wait for its place in the WAL. A watcher that lives to see
+    /// the same change twice knows that the reader has not come to it.
+    async fn look_at_configuration(&mut self, session: &Session) -> Result<(), StoreError> {
+        let (changes, expiry) = session.configuration_changes().await?;
+        let now = Instant::now();
+        let has_changed = self.known_changes.replace(changes).is_some_and(|known| known != changes);
+        let has_expired = self.expiry.is_some_and(|at| at <= now);
+        self.expiry = expiry.map(|wait| now + wait);
+        if has_changed || has_expired {
+            self.early.notify_one();
         }
         Ok(())
     }
