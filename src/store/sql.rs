@@ -39,6 +39,7 @@ statements! {
     forget_rejections
     gap_times
     good_columns
+    has_ended
     inbound_errors
     inbound_handlers
     init_lock
