@@ -203,7 +203,7 @@ impl Reader {
                 self.pass(Position { commit, ordinal: u64::MAX }, Some(end));
                 self.told.commit(commit);
             }
-            Captured::Configured { content, .. } => self.told.hear(&content),
+            Captured::Configured { xid, content } => self.told.hear(xid, &content),
             Captured::Emitted(_) => {}
             Captured::Begin { .. } | Captured::Unknown(_) | Captured::Nothing => {}
         }

@@ -66,7 +66,7 @@ fn is_signed_by(hook: &Hook, secret: &str) -> bool {
     let timestamp = hook.header("webhook-timestamp");
     let message = Message { id: hook.header("webhook-id"), timestamp, body: hook.body() };
     let wanted = signer.sign(&message);
-    let wanted = wanted.last().unwrap();
+    let wanted = wanted.first().unwrap();
     hook.header("webhook-signature").split(' ').any(|signature| signature == wanted)
 }
 
@@ -91,7 +91,11 @@ async fn a_row_committed_before_the_endpoint_was_is_not_sent_and_each_one_after_
             (round + 1..5).flat_map(|later| [later * 10, later * 10 + 1]).map(|id| id.to_string()),
         );
         wanted.push("99".to_owned());
-        assert_eq!(ids(&of_round), wanted, "endpoint {round}");
+        // Rows of different keys may overtake each other.
+        let (arrived, wanted): (HashSet<_>, HashSet<_>) =
+            (ids(&of_round).into_iter().collect(), wanted.into_iter().collect());
+        assert_eq!(arrived, wanted, "endpoint {round}");
+        assert_eq!(of_round.len(), arrived.len(), "endpoint {round}");
     }
 }
 
@@ -101,6 +105,7 @@ async fn what_an_endpoint_sees_changes_with_the_commit_that_says_so() {
     shop.database.execute("select walhook.watch('orders', 'store.Order')").await;
     shop.endpoint("crm", &hooks.url("/a")).await;
     shop.order(1).await;
+    hooks.arrived(1).await;
     shop.database
         .execute(
             "update walhook.endpoint set exclude_fields = '[\"ssn\"]', events = '{created,deleted}'",
@@ -115,9 +120,10 @@ async fn what_an_endpoint_sees_changes_with_the_commit_that_says_so() {
     let arrived = hooks.arrived(3).await;
     assert_eq!(arrived[0].object()["ssn"], "078-05-1120");
     assert_eq!(arrived[1].object().get("ssn"), None);
-    let told: Vec<(&str, &str)> = arrived.iter().map(|h| (h.event_type(), h.path())).collect();
-    assert_eq!(told[..2], [("order.created", "/a"), ("order.created", "/a")][..]);
-    assert_eq!(told[2], ("order.deleted", "/b"));
+    let types: Vec<&str> = arrived.iter().map(Hook::event_type).collect();
+    assert_eq!(types, ["order.created", "order.created", "order.deleted"]);
+    // The URL is that of the attempt's time.
+    assert_eq!((arrived[0].path(), arrived[2].path()), ("/a", "/b"));
 }
 
 #[tokio::test]

@@ -47,6 +47,13 @@ pub enum RowTable {
     Endpoint,
 }
 
+impl Row {
+    /// The key that messages in the WAL name it by.
+    pub fn told_key(&self) -> String {
+        self.id.map_or_else(|| self.key.clone(), |id| id.to_string())
+    }
+}
+
 impl RowTable {
     /// The table's name.
     pub fn as_str(self) -> &'static str {
@@ -73,8 +80,6 @@ pub struct Declared {
     pub models: Vec<Model>,
     /// Receivers, those of the file first.
     pub endpoints: Vec<Endpoint>,
-    /// Endpoints whose message has not been read yet; they exist and get nothing.
-    pub waiting: Vec<EndpointId>,
     /// What is wrong, and `None` for each row that is in order.
     pub faults: Vec<RowFault>,
 }
@@ -107,7 +112,7 @@ const SELECTS: [&str; 10] = [
 
 impl Config {
     /// The file's declarations with those of `rows`.
-    pub fn declared(&self, rows: Vec<Row>) -> Declared {
+    pub fn declared(&self, rows: &[Row]) -> Declared {
         let mut declared = Declared {
             models: self.models.clone(),
             endpoints: self.endpoints.clone(),
@@ -137,11 +142,9 @@ impl Config {
             let Some(id) = row.id.map(EndpointId) else { continue };
             let read = self.endpoint_of(row, &labels, &applications);
             let endpoint = declared.note(row, read);
-            match (endpoint, row.active_from) {
-                (Some(endpoint), Some(active_from)) => {
-                    declared.endpoints.push(Endpoint { id, active_from, ..endpoint });
-                }
-                (_, None) | (None, _) => declared.waiting.push(id),
+            // One whose message has not been read yet gets nothing.
+            if let (Some(endpoint), Some(active_from)) = (endpoint, row.active_from) {
+                declared.endpoints.push(Endpoint { id, active_from, ..endpoint });
             }
         }
         declared
@@ -197,7 +200,7 @@ impl Config {
 impl Declared {
     /// Keeps what is wrong with a row and passes on what could be read of it.
     fn note<T>(&mut self, row: &Row, read: Read<T>) -> Option<T> {
-        let key = row.id.map_or_else(|| row.key.clone(), |id| id.to_string());
+        let key = row.told_key();
         self.faults.push(RowFault { table: row.table, key, fault: read.fault });
         read.value
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::models;
 use super::setup::{Setup, TakeoverError};
 use super::tables::Tables;
-use crate::config::{Declared, RowFault, RowTable};
+use crate::config::{Declared, Row, RowFault, RowTable};
 use crate::deliver::client::Client;
 use crate::endpoint::{Endpoint, EndpointId, TlsFiles};
 use crate::lsn::Lsn;
 use crate::route::{Router, RouterSettings};
-use crate::store::{LoadedEndpoint, Session, chain};
+use crate::store::{LoadedEndpoint, Session, ToldRow, chain};
 
 /// Declarations bound to the database.
 pub(super) struct Configured {
@@ -19,6 +19,46 @@ pub(super) struct Configured {
     pub(super) tables: Tables,
     /// In the router's order.
     pub(super) endpoints: Vec<Ready>,
+    /// SQL's rows that all this was made of.
+    pub(super) rows: Vec<Row>,
+    /// What had been changed by then, if all of it was looked at.
+    pub(super) seen_changes: Option<(i64, i64)>,
+}
+
+/// What of SQL's declarations is to be looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Look<'a> {
+    /// All: nothing is known yet.
+    Everything,
+    /// What a commit tells of, and the rest as in the rows that are followed already: what later
+    /// commits changed comes with them.
+    Told(&'a [ToldRow], &'a [Row]),
+    /// What stops or narrows, at once: endpoints and applications. Models go on as in these rows
+    /// until the WAL tells.
+    Early(&'a [Row]),
+}
+
+impl Look<'_> {
+    /// The rows to follow, given those that are there now.
+    fn pick(self, now: Vec<Row>) -> Vec<Row> {
+        let is_endpoint =
+            |row: &&Row| matches!(row.table, RowTable::Endpoint | RowTable::Application);
+        let is_told = |told: &[ToldRow], row: &Row| {
+            told.iter().any(|told| told.table == row.table && told.key == row.told_key())
+        };
+        match self {
+            Self::Everything => now,
+            Self::Told(told, followed) => {
+                let kept = followed.iter().filter(|row| !is_told(told, row)).cloned();
+                let told = now.into_iter().filter(|row| is_told(told, row));
+                kept.chain(told).collect()
+            }
+            Self::Early(followed) => {
+                let kept = followed.iter().filter(|row| !is_endpoint(row)).cloned();
+                kept.chain(now.into_iter().filter(|row| is_endpoint(&row))).collect()
+            }
+        }
+    }
 }
 
 /// An endpoint that deliveries can be made for.
@@ -37,8 +77,12 @@ impl Setup {
         session: &Session,
         system_identifier: u64,
         known: &HashMap<EndpointId, Arc<Endpoint>>,
+        look: Look<'_>,
     ) -> Result<Configured, TakeoverError> {
-        let mut declared = self.config.declared(session.configuration().await?);
+        let changes = session.configuration_changes().await?;
+        let seen_changes = Some(changes).filter(|_| !matches!(look, Look::Told(..)));
+        let rows = look.pick(session.configuration().await?);
+        let mut declared = self.config.declared(&rows);
         let models = models::bind(session, self, &declared.models).await?;
         if known.is_empty() {
             let bound = models.iter().filter_map(|(_, model)| {
@@ -57,7 +101,7 @@ impl Setup {
         let of_router: Vec<_> = endpoints.iter().map(|ready| Arc::clone(&ready.endpoint)).collect();
         let mut router = Router::new(routing, models, of_router.clone())?;
         models::release_mended(session, &of_router, (&mut router, tables)).await?;
-        Ok(Configured { router, tables: watched, endpoints })
+        Ok(Configured { router, tables: watched, endpoints, rows, seen_changes })
     }
 
     async fn ready(

@@ -5,15 +5,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::configured::Configured;
+use super::configured::{Configured, Look};
 use super::roster::can_follow;
 use super::run::{Pipeline, RunError};
 use super::setup::TakeoverError;
+use super::told::Change;
 use crate::endpoint::{Endpoint, EndpointId};
-use crate::lsn::Lsn;
 use crate::replication::Stream;
 use crate::shutdown::Shutdown;
-use crate::store::{ToldRow, chain, reconnect_backoff};
+use crate::store::{chain, reconnect_backoff};
+
+/// How long a commit that the WAL tells of may take to show, before it is looked for again. One
+/// that waits for a standby takes longer, and its writer waits as well.
+const GLANCE: Duration = Duration::from_millis(2);
 
 /// How a change of configuration was followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,18 +74,27 @@ impl Pipeline {
 
     async fn read_configuration(
         &self,
-        told: Option<&(Vec<ToldRow>, Lsn)>,
+        told: Option<&Change>,
         known: &HashMap<EndpointId, Arc<Endpoint>>,
     ) -> Result<Configured, TakeoverError> {
         let session = self.reader.catalog.get().await?;
-        if let Some((rows, at)) = told {
+        if let Some(Change { xid, at, rows }) = told {
+            while !session.has_ended(*xid).await? {
+                tokio::time::sleep(GLANCE).await;
+            }
             session.activate(rows, *at).await?;
         }
-        self.setup.configure(&session, self.system.system_identifier, known).await
+        let look = match told {
+            Some(change) => Look::Told(&change.rows, &self.rows),
+            None => Look::Early(&self.rows),
+        };
+        self.setup.configure(&session, self.system.system_identifier, known, look).await
     }
 
     fn go_on_with(&mut self, configured: Configured) {
-        let Configured { router, tables, endpoints } = configured;
+        let Configured { router, tables, endpoints, rows, seen_changes } = configured;
+        self.roster.has_seen(seen_changes);
+        self.rows = rows;
         let former = self.reader.lanes.take_all().into_iter();
         let former = former.map(|lane| (lane.endpoint.id, lane)).collect();
         let handles = self.roster.settle(former, endpoints);

@@ -39,12 +39,19 @@ pub(super) struct Roster {
     leaving: JoinSet<()>,
     /// Notified when the configuration changed and the WAL has not told of it yet.
     early: Arc<Notify>,
+    /// What had been configured when all of it was last looked at.
+    seen_changes: (i64, i64),
 }
 
 impl Roster {
     pub(super) fn new(setup: Setup, around: Surroundings) -> Self {
         let (lanes, watcher, leaving) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
-        Self { setup, around, lanes, watcher, leaving, early: Arc::default() }
+        Self { setup, around, lanes, watcher, leaving, early: Arc::default(), seen_changes: (0, 0) }
+    }
+
+    /// All that is configured was looked at, when this was the last change.
+    pub(super) fn has_seen(&mut self, changes: Option<(i64, i64)>) {
+        self.seen_changes = changes.unwrap_or(self.seen_changes);
     }
 
     /// Told when the configuration changed and the WAL is behind.
@@ -119,7 +126,8 @@ impl Roster {
         // A session of its own: keeping house may take long, and lanes read the queue meanwhile.
         let store = Arc::new(SharedSession::new(lines.clone()));
         let signals = (Arc::clone(&self.around.is_pressing), Arc::clone(&self.early));
-        let watcher = Watcher::new(&self.setup, store, (handles, tables), signals);
+        let watcher =
+            Watcher::new(&self.setup, store, (handles, tables), signals, self.seen_changes);
         self.watcher.spawn(watcher.run());
     }
 

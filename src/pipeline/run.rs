@@ -9,6 +9,7 @@ use super::reconfigure::Followed;
 use super::roster::Roster;
 use super::setup::{Epoch, Left, Setup, TakeoverError};
 use super::{Pause, ReadError, Reader, gap};
+use crate::config::Row;
 use crate::deliver::lane::{self, ToLane};
 use crate::event::gate::Gate;
 use crate::replication::{ReplicationError, Stream, System};
@@ -31,6 +32,8 @@ pub struct Pipeline {
     pub(super) lines: Lines,
     pub(super) gate: Arc<Gate>,
     pub(super) roster: Roster,
+    /// SQL's declarations that are followed.
+    pub(super) rows: Vec<Row>,
     /// One task; a set, so that dropping it ends it.
     pub(super) ledger: JoinSet<Result<(), StoreError>>,
 }

@@ -8,7 +8,7 @@ use tokio::sync::{RwLock, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::Reader;
-use super::configured::Configured;
+use super::configured::{Configured, Look};
 use super::gap;
 use super::gap::Found;
 use super::lanes::Lanes;
@@ -186,7 +186,8 @@ impl Setup {
         }
         let settled = session.settled_beyond(&checkpoint).await?.into_iter().collect();
         let system_identifier = found.system.system_identifier;
-        let configured = self.configure(&session, system_identifier, &HashMap::new()).await?;
+        let configured =
+            self.configure(&session, system_identifier, &HashMap::new(), Look::Everything).await?;
         self.remove_others(&session).await?;
         Ok(Begun { checkpoint, settled, configured })
     }
@@ -232,8 +233,9 @@ impl Setup {
         let (ledger_sender, entries) = mpsc::unbounded_channel();
         let (confirmed_sender, confirmed) = watch::channel(checkpoint.confirmed);
         let around = self.surroundings(&ledger_sender, (&gate, &shared));
-        let Configured { router, tables, endpoints } = configured;
+        let Configured { router, tables, endpoints, rows, seen_changes } = configured;
         let mut roster = Roster::new(self.clone(), around);
+        roster.has_seen(seen_changes);
         let handles = roster.settle(HashMap::new(), endpoints);
         roster.watch(&lines, &handles, tables);
         let signals =
@@ -277,6 +279,7 @@ impl Setup {
             lines,
             gate,
             roster,
+            rows,
             ledger: ledger_task,
         })
     }

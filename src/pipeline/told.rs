@@ -6,16 +6,26 @@ use crate::config::RowTable;
 use crate::lsn::Lsn;
 use crate::store::ToldRow;
 
-/// More rows than one transaction changes on purpose; beyond, everything is looked at.
+/// More rows than one transaction changes on purpose; what is beyond is looked at with the rest.
 const MOST_ROWS: usize = 10_000;
 
-/// What the transaction that is being read tells.
+/// A transaction that changed the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    /// Its id.
+    pub(super) xid: u32,
+    /// Where it was committed.
+    pub(super) at: Lsn,
+    /// What it wrote.
+    pub(super) rows: Vec<ToldRow>,
+}
+
+/// What the transaction that is being read tells, and the one before it if that changed
+/// something.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    rows: Vec<ToldRow>,
-    is_told: bool,
-    /// The commit that told it.
-    at: Option<Lsn>,
+    open: Option<(u32, Vec<ToldRow>)>,
+    due: Option<Change>,
 }
 
 #[derive(Deserialize)]
@@ -26,31 +36,28 @@ struct Wire {
 
 impl Told {
     /// Hears one message. Anybody can write one, so it is no more than a reason to look.
-    pub(super) fn hear(&mut self, content: &[u8]) {
-        self.is_told = true;
+    pub(super) fn hear(&mut self, xid: u32, content: &[u8]) {
+        let (_, rows) = self.open.get_or_insert_with(|| (xid, Vec::new()));
         let wire = serde_json::from_slice::<Wire>(content).ok();
         let row = wire.and_then(|Wire { table, key }| {
             Some(ToldRow { table: RowTable::of_name(&table)?, key })
         });
-        self.rows.extend(row.filter(|_| self.rows.len() < MOST_ROWS));
+        let has_room = rows.len() < MOST_ROWS;
+        rows.extend(row.filter(|_| has_room));
     }
 
     /// The transaction was committed at `at`.
     pub(super) fn commit(&mut self, at: Lsn) {
-        if self.is_told {
-            self.at = Some(at);
-        }
+        self.due = self.open.take().map(|(xid, rows)| Change { xid, at, rows });
     }
 
     /// Whether there is something to act on before anything else is read.
     pub(super) fn is_due(&self) -> bool {
-        self.at.is_some()
+        self.due.is_some()
     }
 
-    /// What was told, and by which commit.
-    pub(super) fn take(&mut self) -> Option<(Vec<ToldRow>, Lsn)> {
-        let at = self.at.take()?;
-        self.is_told = false;
-        Some((std::mem::take(&mut self.rows), at))
+    /// What was changed.
+    pub(super) fn take(&mut self) -> Option<Change> {
+        self.due.take()
     }
 }

@@ -42,10 +42,9 @@ pub(super) struct Watcher {
     is_pressing: Arc<AtomicBool>,
     /// To be notified when the configuration changed and the WAL did not tell of it soon.
     early: Arc<Notify>,
-    /// How much was configured when this watcher began.
-    known_changes: Option<i64>,
-    /// When a former secret expires.
-    expiry: Option<Instant>,
+    /// What had been configured when all of it was last looked at.
+    seen_changes: (i64, i64),
+    has_looked: bool,
 }
 
 impl Watcher {
@@ -54,6 +53,7 @@ impl Watcher {
         store: Arc<SharedSession>,
         (lanes, tables): (&[LaneHandle], Tables),
         (is_pressing, early): (Arc<AtomicBool>, Arc<Notify>),
+        seen_changes: (i64, i64),
     ) -> Self {
         let lanes = lanes
             .iter()
@@ -71,8 +71,8 @@ impl Watcher {
             forecast: Forecast::default(),
             is_pressing,
             early,
-            known_changes: None,
-            expiry: None,
+            seen_changes,
+            has_looked: false,
         }
     }
 
@@ -124,15 +124,12 @@ impl Watcher {
         Ok(())
     }
 
-    /// What narrows or stops need not wait for its place in the WAL. A watcher that lives to see
-    /// the same change twice knows that the reader has not come to it.
+    /// What narrows or stops need not wait for its place in the WAL. Most changes are read there
+    /// before this watcher's second look, and then another one is in its place.
     async fn look_at_configuration(&mut self, session: &Session) -> Result<(), StoreError> {
-        let (changes, expiry) = session.configuration_changes().await?;
-        let now = Instant::now();
-        let has_changed = self.known_changes.replace(changes).is_some_and(|known| known != changes);
-        let has_expired = self.expiry.is_some_and(|at| at <= now);
-        self.expiry = expiry.map(|wait| now + wait);
-        if has_changed || has_expired {
+        let changes = session.configuration_changes().await?;
+        let is_second_look = std::mem::replace(&mut self.has_looked, true);
+        if is_second_look && changes != self.seen_changes {
             self.early.notify_one();
         }
         Ok(())

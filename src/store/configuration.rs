@@ -1,10 +1,8 @@
 //! What is configured in SQL, and what the daemon says about it there.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
-use tokio_postgres::types::PgLsn;
+use tokio_postgres::types::{IsNull, PgLsn, ToSql, Type, to_sql_checked};
 
 use super::owner::{lsn, pg_lsn};
 use super::{Session, StoreError, sql};
@@ -40,17 +38,25 @@ impl Session {
         Ok(rows.iter().filter_map(row).collect())
     }
 
-    /// A number that every change of SQL's declarations raises, and how long until a former
-    /// secret expires.
+    /// Two numbers of which one differs after every change of SQL's declarations.
     ///
     /// # Errors
     ///
     /// [`StoreError::Statement`].
-    pub async fn configuration_changes(&self) -> Result<(i64, Option<Duration>), StoreError> {
+    pub async fn configuration_changes(&self) -> Result<(i64, i64), StoreError> {
         let doing = "look at the configuration";
         let row = self.one(doing, sql::configuration_changes, &[]).await?;
-        let wait: Option<i64> = row.get(1);
-        Ok((row.get(0), wait.map(|wait| Duration::from_micros(wait.max(0) as u64))))
+        Ok((row.get(0), row.get(1)))
+    }
+
+    /// Whether a transaction is over for everybody, so that what it wrote can be seen.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn has_ended(&self, xid: u32) -> Result<bool, StoreError> {
+        let row = self.one("look for a transaction", sql::has_ended, &[&Xid(xid)]).await?;
+        Ok(row.get(0))
     }
 
     /// Lets rows whose message stands in a commit at `at` count from there.
@@ -108,6 +114,27 @@ impl Session {
         self.rows(doing, sql::mirror_models, &[&models]).await?;
         Ok(())
     }
+}
+
+/// A transaction id, which the driver has no type for.
+#[derive(Debug)]
+struct Xid(u32);
+
+impl ToSql for Xid {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut bytes::BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        bytes::BufMut::put_u32(out, self.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::XID
+    }
+
+    to_sql_checked!();
 }
 
 fn application_row(application: &Application) -> Value {
