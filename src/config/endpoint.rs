@@ -13,11 +13,12 @@ use super::filter::Labels;
 use super::reader::Problem;
 use super::table::Table;
 use super::value::Value;
-use super::{auth, filter, headers, retry, signature, target};
+use super::{auth, filter, headers, retry, signature, target, transform};
 use crate::endpoint::{
     Auth, Endpoint, EndpointId, Filter, Method, Ordering, Profile, RetryPolicy, TlsFiles,
 };
 use crate::secret::Secret;
+use crate::template::Template;
 
 const MOST_ENDPOINTS: usize = 10_000;
 const LONGEST_NAME_BYTES: usize = 63;
@@ -43,6 +44,7 @@ pub(super) struct Settings {
     secrets: Vec<Secret>,
     signature: Vec<Profile>,
     filter: Filter,
+    transform: Option<Template>,
     headers: Vec<(String, Secret)>,
     auth: Option<Auth>,
     tls: TlsFiles,
@@ -66,6 +68,7 @@ impl Settings {
             secrets: Vec::new(),
             signature: Vec::new(),
             filter: Filter::default(),
+            transform: None,
             headers: Vec::new(),
             auth: None,
             tls: TlsFiles::default(),
@@ -85,8 +88,7 @@ impl Settings {
     pub(super) fn read(
         table: &mut Table<'_>,
         base: &Self,
-        labels: &Labels,
-        allow_http: bool,
+        (labels, allow_http, max_event_bytes): (&Labels, bool, usize),
     ) -> Self {
         let signature = table.read("signature", signature::read_profiles, base.signature.clone());
         let secrets = table.read(
@@ -106,6 +108,11 @@ impl Settings {
             secrets,
             signature,
             filter: filter::read(table, &base.filter, labels),
+            transform: table.read(
+                "transform",
+                |value| transform::read(value, max_event_bytes),
+                base.transform.clone(),
+            ),
             headers: table.read("headers", headers::read, base.headers.clone()),
             auth: table.read("auth", |value| auth::read(value, allow_http), base.auth.clone()),
             tls: table.read("tls", target::read_tls, base.tls.clone()),
@@ -148,6 +155,7 @@ impl Settings {
             secrets: self.secrets,
             signature: self.signature,
             filter: self.filter,
+            transform: self.transform,
             headers: self.headers,
             auth: self.auth,
             tls: self.tls,
@@ -169,6 +177,7 @@ pub(super) struct Shared<'a> {
     pub(super) defaults: &'a Settings,
     pub(super) labels: &'a Labels,
     pub(super) allow_http: bool,
+    pub(super) max_event_bytes: usize,
 }
 
 /// Reads every `[[endpoints]]`.
@@ -203,7 +212,8 @@ fn read_endpoint(
         let url = table.required("url", "url = \"https://example.com/hooks\"", |url| {
             target::read_url(url, shared.allow_http)
         });
-        let mut settings = Settings::read(table, shared.defaults, shared.labels, shared.allow_http);
+        let Shared { defaults, labels, allow_http, max_event_bytes } = *shared;
+        let mut settings = Settings::read(table, defaults, (labels, allow_http, max_event_bytes));
         let (url, user_info) = url?;
         if user_info.is_some() {
             if settings.auth.is_some() && table.is_given("auth") {

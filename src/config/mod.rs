@@ -28,6 +28,7 @@ mod signature;
 mod source;
 mod table;
 mod target;
+mod transform;
 mod value;
 
 use std::collections::BTreeMap;
@@ -165,7 +166,8 @@ impl Parts {
         let labels = Labels::new(&models, tables);
         let allow_http = security.allow_http;
         let (defaults, delivery) = sections::read_delivery(root, &labels, allow_http);
-        let shared = Shared { defaults: &defaults, labels: &labels, allow_http };
+        let max_event_bytes = delivery.as_ref().map_or(usize::MAX, |d| d.max_event_bytes);
+        let shared = Shared { defaults: &defaults, labels: &labels, allow_http, max_event_bytes };
         let endpoints = endpoint::read(root, &shared);
         let payload = sections::read_payload(root);
         let ops = sections::read_ops(root);

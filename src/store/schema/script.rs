@@ -9,6 +9,7 @@ pub const MIGRATIONS: &[(i32, &str)] = &[
     (1, include_str!("../../../sql/schema/0001_walhook.sql")),
     (2, include_str!("../../../sql/schema/0002_inbound.sql")),
     (3, include_str!("../../../sql/schema/0003_alerts.sql")),
+    (4, include_str!("../../../sql/schema/0004_transform.sql")),
 ];
 
 macro_rules! functions {
