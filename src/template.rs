@@ -25,10 +25,10 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 use sha2::{Digest, Sha256};
 
 pub use check::{FILTERS, FUNCTIONS, MEMBERS, TESTS};
+pub use place::Place;
 pub use rendering::Rendering;
 
 use payload::Node;
-use place::Place;
 
 /// A template whose syntax and names were found to be good.
 #[derive(Clone)]
