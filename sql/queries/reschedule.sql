@@ -7,8 +7,13 @@ set    state = g.state,
        charged = g.charged,
        status_code = g.status_code,
        error_message = g.error_message,
+       shape = g.shape,
+       bytes = g.bytes,
+       awaits_template = g.awaits_template,
        version = p.version + 1
-from   unnest($1::uuid[], $2::int4[], $3::text[], $4::int8[], $5::text[], $6::int4[], $7::int4[], $8::int4[], $9::text[])
-       as g (delivery_id, version, state, delay_us, hold_reason, attempts, charged, status_code, error_message)
+from   unnest($1::uuid[], $2::int4[], $3::text[], $4::int8[], $5::text[], $6::int4[], $7::int4[], $8::int4[], $9::text[],
+              $10::int8[], $11::int4[], $12::bool[])
+       as g (delivery_id, version, state, delay_us, hold_reason, attempts, charged, status_code, error_message,
+             shape, bytes, awaits_template)
 where  p.delivery_id = g.delivery_id
 and    p.version = g.version

@@ -67,7 +67,7 @@ pub(super) fn row(
     put_text(buffer, answered.then_some(attempt.response_body.as_str()));
     let ends = matches!(then, Then::Failed) || (*then == Then::Done && keep == LogPayload::Always);
     if ends && refusal.is_none() {
-        put_bytes(buffer, &job.delivery.body);
+        put_bytes(buffer, &job.outgoing().delivery.body);
     } else {
         put_null(buffer);
     }

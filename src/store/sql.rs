@@ -27,6 +27,7 @@ statements! {
     copy_attempts
     count_repeats
     create_slot
+    drop_bodies
     drop_lost_slot
     drop_partitions
     due_page

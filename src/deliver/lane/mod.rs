@@ -91,6 +91,8 @@ pub struct Lane {
     share: Arc<Share>,
     /// Memory of what was read from the queue, which is the lane's own to bound.
     read_back: Arc<Share>,
+    /// Memory of what templates have made: while it is over, attempts wait for those under way.
+    rendered: Arc<Share>,
     metrics: EndpointMetrics,
     health: Health,
     /// Number of this lane's last news of the endpoint.
@@ -165,6 +167,7 @@ impl Lane {
             inbox,
             connections: Connections::new(Arc::clone(&around.connections)),
             patience: Patience::new(Arc::clone(&around.idle_lanes)),
+            rendered: Share::new(read_back.limit()),
             read_back,
             settings_version: 0,
             around,
@@ -350,7 +353,8 @@ impl Lane {
         let idle = now + Duration::from_secs(60);
         let rest = self.fitness.rest(now).map(|rest| now + rest);
         let pace = self.pace.wait(now).map(|wait| now + wait);
-        let is_full = self.share.is_over() || self.read_back.is_over();
+        let shares = [&self.share, &self.read_back, &self.rendered];
+        let is_full = shares.iter().any(|share| share.is_over());
         let full = is_full.then(|| now + RECONSIDER);
         let fetches = self.may_fetch(now);
         let due = self.next_due.filter(|_| fetches && self.wants_due());
@@ -401,6 +405,7 @@ mod tests {
             secrets: vec![],
             signature: vec![],
             filter: Filter::default(),
+            transform: None,
             headers: vec![],
             auth: None,
             tls: TlsFiles::default(),

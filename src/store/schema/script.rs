@@ -10,6 +10,7 @@ pub const MIGRATIONS: &[(i32, &str)] = &[
     (2, include_str!("../../../sql/schema/0002_inbound.sql")),
     (3, include_str!("../../../sql/schema/0003_alerts.sql")),
     (4, include_str!("../../../sql/schema/0004_sql_face.sql")),
+    (5, include_str!("../../../sql/schema/0005_transform.sql")),
 ];
 
 macro_rules! functions {
