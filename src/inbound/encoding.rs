@@ -9,7 +9,7 @@ pub(crate) fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
     let (pairs, []) = text.as_chunks::<2>() else { return None };
     let mut bytes = Vec::with_capacity(pairs.len());
     for [high, low] in pairs {
-        bytes.push(digit(*high)? << 4 | digit(*low)?);
+        bytes.push((digit(*high)? << 4) | digit(*low)?);
     }
     Some(bytes)
 }
