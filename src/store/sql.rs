@@ -66,6 +66,7 @@ statements! {
     park
     peek_slot
     pending_counts
+    processed_inbound
     publication_state
     published_tables
     raise_alert
