@@ -1,7 +1,8 @@
 -- reschedule: rows of the queue whose version is still the one the daemon saw.
 update walhook.pending as p
 set    state = g.state,
-       next_at = now() + g.delay_us * interval '1 microsecond',
+       -- One that was cancelled meanwhile is read again at once, to be ended.
+       next_at = now() + case when p.is_cancelled then least(g.delay_us, 0) else g.delay_us end * interval '1 microsecond',
        hold_reason = g.hold_reason,
        attempts = g.attempts,
        charged = g.charged,

@@ -58,7 +58,7 @@ impl Draft {
         let job = &outcome.job;
         self.unmark(job);
         match outcome.then {
-            Then::Done | Then::Failed => {
+            Then::Done | Then::Failed | Then::Cancelled => {
                 if let Some(version) = job.row_version() {
                     self.settled.push((job.delivery.id.0, version));
                 }
@@ -140,7 +140,7 @@ fn wait_after(outcome: &Outcome) -> Wait {
             charged: (job.charged + u32::from(charged)) as i32,
             ..attempted
         },
-        Then::Done | Then::Failed => Wait { state: "ready", ..attempted },
+        Then::Done | Then::Failed | Then::Cancelled => Wait { state: "ready", ..attempted },
     }
 }
 
@@ -168,7 +168,14 @@ mod tests {
             event: Arc::new(event),
             body: Bytes::new(),
         };
-        let row = Parked { shape: 0, attempts: 0, charged: 0, version: 3 };
+        let row = Parked {
+            shape: 0,
+            attempts: 0,
+            charged: 0,
+            version: 3,
+            is_apart: false,
+            cancelled: None,
+        };
         Arc::new(Job::parked(delivery, &row, Share::new(0).take(0)))
     }
 

@@ -271,7 +271,7 @@ impl Setup {
             handles.push(LaneHandle::new(Arc::clone(endpoint), sender, share));
         }
         // A session of its own: keeping house may take long, and lanes read the queue meanwhile.
-        let watching = Arc::new(SharedSession::new(lines.clone()));
+        let watching = Arc::new(SharedSession::listening(lines.clone()));
         let watcher = Watcher::new(&self, watching, (&handles, tables), around.is_pressing);
         let signals =
             ledger::Signals { confirmed: confirmed_sender, writable: self.status.writable.clone() };

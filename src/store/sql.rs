@@ -13,10 +13,12 @@ macro_rules! statements {
 statements! {
     activate
     activate_all
+    asked_endpoints
     assert_owner
     backlog_page
     blocked_run
     cancel_pending
+    cancelled
     captured_tables
     catalog_relations
     catalog_types
@@ -46,6 +48,7 @@ statements! {
     latest_checkpoint
     limit_statements
     listen_alerts
+    listen_queue
     load_endpoint
     lock_inbound_alerts
     lock_processor

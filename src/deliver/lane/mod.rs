@@ -39,7 +39,7 @@ use attempts::Finished;
 use backlog::Mode;
 use brake::Brake;
 use connections::Connections;
-use feed::Fetch;
+use feed::{Fetch, Look};
 use fitness::Fitness;
 use keys::Keys;
 use patience::Patience;
@@ -55,6 +55,8 @@ pub enum ToLane {
     Deliver(Vec<Arc<Job>>),
     /// The endpoint's state as the database has it.
     State(EndpointState),
+    /// Somebody asked for something in SQL: retries may be due, and deliveries cancelled.
+    Look,
     /// Begin no more attempts, finish those under way until the time given, park the rest.
     Stop(Instant),
 }
@@ -115,6 +117,8 @@ pub struct Lane {
     unwritten_retries: Vec<Weak<Job>>,
     /// When to ask the queue for due retries.
     next_due: Option<Instant>,
+    /// Whether to ask it for what was cancelled.
+    look: Look,
     /// The turn is a retry's, if there is one: neither starves the other.
     retry_turn: bool,
     under_way: FuturesUnordered<BoxFuture<'static, Finished>>,
@@ -182,6 +186,7 @@ impl Lane {
             held_keys: (Vec::new(), None),
             unwritten_retries: Vec::new(),
             next_due: loaded.has_retries.then(Instant::now),
+            look: Look::Done,
             retry_turn: false,
             under_way: FuturesUnordered::new(),
             jobs_under_way: vec![None; places],
@@ -232,6 +237,10 @@ impl Lane {
         match message {
             ToLane::Deliver(jobs) => self.accept(jobs),
             ToLane::State(state) => self.follow(state),
+            ToLane::Look => {
+                self.look = Look::Wanted;
+                self.next_due = Some(Instant::now());
+            }
             ToLane::Stop(deadline) => {
                 self.stop = Some(deadline);
                 self.spill();

@@ -10,6 +10,7 @@ pub const MIGRATIONS: &[(i32, &str)] = &[
     (2, include_str!("../../../sql/schema/0002_inbound.sql")),
     (3, include_str!("../../../sql/schema/0003_alerts.sql")),
     (4, include_str!("../../../sql/schema/0004_sql_face.sql")),
+    (5, include_str!("../../../sql/schema/0005_operate.sql")),
 ];
 
 macro_rules! functions {
@@ -27,6 +28,7 @@ const FUNCTIONS: &[&str] = functions! {
     log_operation
     assert_owner
     bury_endpoint
+    cancel
     check_application
     check_endpoint
     check_event_type
@@ -34,8 +36,11 @@ const FUNCTIONS: &[&str] = functions! {
     configuration_changed
     create_endpoint
     delivery_floor
+    delivery_of
     drop_partitions
     emit
+    event_bytes
+    event_text
     give_partitions_full_identity
     hide_secrets
     inbound_processors
@@ -51,10 +56,17 @@ const FUNCTIONS: &[&str] = functions! {
     mapping_statement
     off_inbound
     on_inbound
+    out_of_service
+    pause
+    recover
+    redeliver
     refuse
+    resume
     retry_inbound
     rotate_secret
     run_inbound
+    send_again
+    send_test
     set_secret
     set_user
     take_secret
