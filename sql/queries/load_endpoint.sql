@@ -1,12 +1,13 @@
 -- load_endpoint: makes the endpoint's row follow the configuration; returns how it fares.
-insert into walhook.endpoint as e (id, name, application, url, method, signature, managed_by)
-values ($1, $2, $3, $4, $5, $6, 'config')
+insert into walhook.endpoint as e (id, name, application, url, method, signature, signed, managed_by)
+values ($1, $2, $3, $4, $5, $6, cardinality($6::text[]) > 0, 'config')
 on conflict (id) do update
 set    name = excluded.name,
        application = excluded.application,
        url = excluded.url,
        method = excluded.method,
        signature = excluded.signature,
+       signed = excluded.signed,
        removed_at = null,
        updated_at = now()
 returning state,

@@ -32,7 +32,7 @@ comment on table walhook.failure is 'Final failures that [delivery] failure_call
 comment on column walhook.failure.delivery_id is 'The delivery.';
 comment on column walhook.failure.attempt is 'The attempt that was its last.';
 comment on column walhook.failure.at is 'When it failed.';
-comment on column walhook.failure.call_at is 'When the function is called, or called again.';
+comment on column walhook.failure.call_at is 'When the function is called, or called again; infinity = given up.';
 comment on column walhook.failure.tries is 'How often it was called and raised an error.';
 
 alter table walhook.alert

@@ -42,7 +42,7 @@ pub use alerts::Alerts;
 pub use database::Database;
 pub use environment::Environment;
 pub use fault::{Fault, Faults, Line, Place, Severity};
-pub use identifier::{TableName, Tables};
+pub use identifier::{FunctionName, TableName, Tables};
 pub use model::{Model, Operation};
 pub use sections::{Delivery, Int8, LogPayload, OnGap, Ops, Payload, Retention, Security};
 

@@ -73,7 +73,7 @@ pub(super) fn row(
 }
 
 /// From 1; a delivery that ends without another attempt has a row numbered from -1 downwards.
-fn number(Outcome { job, then, .. }: &Outcome) -> i32 {
+pub(super) fn number(Outcome { job, then, .. }: &Outcome) -> i32 {
     let made = i32::try_from(job.attempts).unwrap_or(i32::MAX - 1);
     if *then == Then::Cancelled { -1 - made } else { made + 1 }
 }

@@ -17,6 +17,8 @@ statements! {
     assert_owner
     backlog_page
     blocked_run
+    call_back
+    callback_exists
     cancel_pending
     cancelled
     captured_tables
@@ -30,6 +32,7 @@ statements! {
     create_slot
     drop_lost_slot
     drop_partitions
+    due_calls
     due_page
     endpoint_state
     endpoint_states
@@ -48,6 +51,7 @@ statements! {
     latest_checkpoint
     limit_statements
     listen_alerts
+    listen_failures
     listen_queue
     load_endpoint
     lock_inbound_alerts
@@ -59,12 +63,14 @@ statements! {
     next_due
     next_inbound
     next_secret_expiry
+    note_failures
     note_fault
     park
     peek_slot
     pending_counts
     publication_state
     published_tables
+    put_off_call
     raise_alert
     raise_alert_once
     relation_oid

@@ -28,6 +28,7 @@ const FUNCTIONS: &[&str] = functions! {
     log_operation
     assert_owner
     bury_endpoint
+    call_back
     cancel
     check_application
     check_endpoint
@@ -69,12 +70,14 @@ const FUNCTIONS: &[&str] = functions! {
     send_test
     set_secret
     set_user
+    take_failure
     take_secret
     take_slot
     unwatch
     watch
 };
-const VIEWS: &str = include_str!("../../../sql/views.sql");
+const VIEWS: &str =
+    concat!(include_str!("../../../sql/views.sql"), include_str!("../../../sql/health.sql"));
 pub(super) const GRANTS: &str = include_str!("../../../sql/grants.sql");
 
 macro_rules! templates {
