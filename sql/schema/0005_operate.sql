@@ -1,12 +1,16 @@
--- Why:   deliveries are cancelled and sent again from SQL; failures and alerts call SQL functions.
--- Locks: walhook.attempt against writes while the log's failures are indexed, which reads the log
---        once; the daemon waits meanwhile and loses nothing.
--- By hand: before this, for each partition of walhook.attempt: create index concurrently on
---        walhook.attempt_YYYYMMDD (endpoint_id, started_at) where outcome = 'failed'; and the same
---        with (committed_at). This file then takes them over.
+-- Why:   deliveries are cancelled and sent again from SQL; failures and alerts call SQL functions;
+--        the log answers operators' questions in milliseconds however long it is.
+-- Locks: walhook.attempt against writes while it gets its indexes, which reads the log twice; the
+--        daemon waits meanwhile and loses nothing.
+-- By hand: before this, for each partition of walhook.attempt, with create index concurrently, the
+--        two indexes below; this file then takes them over.
 
+-- For the newest deliveries, first of all questions. 70 bytes of WAL a row, and worth it: without,
+-- the whole log is read and sorted.
+create index attempt_final_idx on walhook.attempt (committed_at) where outcome in ('success', 'failed', 'cancelled');
 -- Written for failures alone, so that the log costs no more where all is well.
 create index attempt_failed_idx on walhook.attempt (endpoint_id, started_at) where outcome = 'failed';
+create index failed_attempt_final_idx on walhook.failed_attempt (committed_at) where outcome in ('success', 'failed', 'cancelled');
 
 alter table walhook.pending
     add column is_apart      boolean not null default false,
