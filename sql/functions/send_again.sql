@@ -8,6 +8,7 @@ as $$
 declare
     waiting   walhook.pending;
     final     walhook.attempt;
+    is_old    boolean := false;
     body_hash bigint;
 begin
     -- Nothing here waits: for the daemon, or for somebody who asks for the same.
@@ -35,10 +36,12 @@ begin
     where  a.delivery_id = of_delivery and a.outcome in ('success', 'failed', 'cancelled')
     for    update skip locked;
     if not found then
+        -- Its day was dropped by the retention.
         select a.* into final
         from   walhook.failed_attempt as a
         where  a.delivery_id = of_delivery and a.outcome in ('success', 'failed', 'cancelled')
         for    update skip locked;
+        is_old := found;
     end if;
     if not found then
         return case
@@ -50,19 +53,20 @@ begin
     elsif final.payload is null then
         return 'its body is not kept any more';
     end if;
-    -- A cancellation is no attempt, and another one would have the same number.
-    with once as (
-        delete from walhook.attempt as a
-        where  a.delivery_id = of_delivery and a.attempt = final.attempt and a.attempt < 0
-    )
-    update walhook.attempt as a
-    set    outcome = 'superseded',
-           payload = null
-    where  a.delivery_id = of_delivery and a.attempt = final.attempt and a.attempt > 0;
-    update walhook.failed_attempt as a
-    set    outcome = 'superseded',
-           payload = null
-    where  a.delivery_id = of_delivery and a.attempt = final.attempt;
+    if final.attempt < 0 then
+        -- A cancellation is no attempt, and another one would have the same number.
+        delete from walhook.attempt as a where a.delivery_id = of_delivery and a.attempt = final.attempt;
+    elsif is_old then
+        update walhook.failed_attempt as a
+        set    outcome = 'superseded',
+               payload = null
+        where  a.delivery_id = of_delivery and a.attempt = final.attempt;
+    else
+        update walhook.attempt as a
+        set    outcome = 'superseded',
+               payload = null
+        where  a.delivery_id = of_delivery and a.attempt = final.attempt;
+    end if;
     body_hash := ('x' || left(md5(final.payload), 16))::bit(64)::bigint;
     insert into walhook.body (event_id, shape, body)
     values (final.event_id, body_hash, final.payload)

@@ -22,7 +22,7 @@ use crate::store::{Session, SharedSession, SlotState, StoreError, chain};
 /// How soon a state set in SQL takes effect.
 const LOOK: Duration = Duration::from_secs(1);
 /// For so long what is asked for in SQL gathers.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(50);
 /// How old the lag in the metrics may be.
 const MEASURE: Duration = Duration::from_secs(5);
 /// How often partitions are made and dropped; they are made a week ahead.

@@ -61,8 +61,14 @@ impl Lane {
             && self.under_way.len() < self.fitness.allowance()
             && self.fitness.rest(now).is_none()
             && self.pace.wait(now).is_none()
-            && self.look == Look::Done
+            && self.knows_cancelled()
             && self.around.gate.is_open()
+    }
+
+    /// Whether it may be known what was cancelled. While something else is being read that cannot be
+    /// asked for, and what is read may wait for room that only sending makes.
+    fn knows_cancelled(&self) -> bool {
+        self.look == Look::Done || (self.look == Look::Wanted && self.fetch.is_some())
     }
 
     fn has_next(&self) -> bool {

@@ -42,7 +42,7 @@ pub(super) enum Fetched {
     Run((u64, bool), Result<Option<Rows>, StoreError>),
 }
 
-/// Whether the lane knows what was cancelled of what it has in memory. Nothing is sent before.
+/// Whether the lane knows what was cancelled of what it has in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     Done,

@@ -67,6 +67,7 @@ impl Lane {
 
     /// Ends a delivery that somebody cancelled.
     pub(super) fn end_cancelled(&mut self, job: Arc<Job>) {
+        self.metrics.cancelled.inc();
         let then = Then::Cancelled;
         let attempt = Attempt::none(microseconds_now());
         let outcome = Outcome { job: Arc::clone(&job), attempt, then };
