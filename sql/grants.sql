@@ -16,3 +16,11 @@ grant insert, update, delete on walhook.application, walhook.model, walhook.even
 grant execute on function walhook.watch(regclass, text) to walhook_admin;
 grant execute on function walhook.unwatch(regclass) to walhook_admin;
 revoke all on walhook.endpoint_secret from walhook_viewer, walhook_admin;
+
+-- These ask themselves whether the caller manages the endpoint.
+grant execute on function walhook.pause(text) to walhook_admin;
+grant execute on function walhook.resume(text, boolean) to walhook_admin;
+grant execute on function walhook.send_test(text) to walhook_admin;
+grant execute on function walhook.redeliver(text, text) to walhook_admin;
+grant execute on function walhook.recover(text, timestamptz, timestamptz, boolean) to walhook_admin;
+grant execute on function walhook.cancel(uuid) to walhook_admin;

@@ -58,6 +58,8 @@ pub struct EndpointMetrics {
     pub succeeded: Counter,
     /// Deliveries that failed for good.
     pub failed: Counter,
+    /// Deliveries that ended without being sent.
+    pub cancelled: Counter,
     /// Attempts that were answered with a 2xx.
     pub attempts_succeeded: Counter,
     /// From commit to 2xx.
@@ -172,6 +174,7 @@ impl Metrics {
             metrics: Arc::clone(self),
             succeeded: outcome("success"),
             failed: outcome("failed"),
+            cancelled: outcome("cancelled"),
             attempts_succeeded: self.attempts_of(endpoint, "none"),
             commit_to_success: self.commit_to_success.get_or_create(&only).clone(),
             attempt_duration: self.attempt_duration.get_or_create(&only).clone(),

@@ -46,7 +46,7 @@ pub use application::Application;
 pub use database::Database;
 pub use environment::Environment;
 pub use fault::{Fault, Faults, Line, Place, Severity};
-pub use identifier::{TableName, Tables};
+pub use identifier::{FunctionName, TableName, Tables};
 pub use model::{Model, Operation};
 pub use rows::{Declared, Row, RowFault, RowTable};
 pub use sections::{Delivery, Int8, LogPayload, OnGap, Ops, Payload, Retention, Security};

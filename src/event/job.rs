@@ -30,6 +30,9 @@ pub struct Job {
     pub slot: Option<u64>,
     /// The memory it takes.
     pub charge: Charge,
+    /// It was asked for by hand and has no part in the order of its key.
+    pub is_apart: bool,
+    cancelled: OnceLock<String>,
     row_version: AtomicI32,
 }
 
@@ -64,6 +67,8 @@ impl Job {
             charged: 0,
             slot: Some(slot),
             charge,
+            is_apart: false,
+            cancelled: OnceLock::new(),
             row_version: AtomicI32::new(0),
         }
     }
@@ -79,6 +84,8 @@ impl Job {
             charged: row.charged,
             slot: None,
             charge,
+            is_apart: row.is_apart,
+            cancelled: row.cancelled.clone().map_or_else(OnceLock::new, OnceLock::from),
             row_version: AtomicI32::new(row.version),
         }
     }
@@ -123,6 +130,17 @@ impl Job {
         Ok(())
     }
 
+    /// Who cancelled it, and how, if somebody did: then it ends without being sent.
+    pub fn cancelled(&self) -> Option<&str> {
+        self.cancelled.get().map(String::as_str)
+    }
+
+    /// Notes that somebody cancelled it.
+    pub fn cancel(&self, reason: String) {
+        // Cancelled twice is cancelled once.
+        let _ = self.cancelled.set(reason);
+    }
+
     /// The version of its row in the queue, if it has one.
     pub fn row_version(&self) -> Option<i32> {
         Some(self.row_version.load(Ordering::Relaxed)).filter(|version| *version > 0)
@@ -135,7 +153,7 @@ impl Job {
 }
 
 /// What a row of the queue tells beside the delivery.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Parked {
     /// See [`Outgoing::shape`].
     pub shape: i64,
@@ -147,6 +165,10 @@ pub struct Parked {
     pub charged: u32,
     /// Version of the row.
     pub version: i32,
+    /// See [`Job::is_apart`].
+    pub is_apart: bool,
+    /// See [`Job::cancelled`].
+    pub cancelled: Option<String>,
 }
 
 /// What the ledger is told. One queue from everybody keeps causes before effects.
@@ -155,7 +177,7 @@ pub enum Entry {
     /// Positions that the reader has passed, in stream order, and the memory they take until
     /// the ledger has taken them up.
     Passed(Vec<Passage>, Charge),
-    /// An attempt was made.
+    /// An attempt was made, or the delivery ended without one.
     Attempted(Outcome),
     /// A delivery goes to the queue without an attempt.
     Parked(Arc<Job>, Parking, Option<Arc<Receipt>>),
@@ -206,6 +228,8 @@ pub enum Then {
     Done,
     /// It failed for good.
     Failed,
+    /// There was no attempt: it was cancelled.
+    Cancelled,
     /// Another attempt, after the delay.
     Retry {
         /// From when the ledger writes it down, on PostgreSQL's clock.

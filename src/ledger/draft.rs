@@ -46,7 +46,10 @@ impl Draft {
 
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.rows() == 0 && self.fares.is_empty() && self.alerts.is_empty()
+        self.rows() == 0
+            && self.settled.is_empty()
+            && self.fares.is_empty()
+            && self.alerts.is_empty()
     }
 
     pub(super) fn touch(&mut self, now: Instant) {
@@ -58,7 +61,7 @@ impl Draft {
         let job = &outcome.job;
         self.unmark(job);
         match outcome.then {
-            Then::Done | Then::Failed => {
+            Then::Done | Then::Failed | Then::Cancelled => {
                 if let Some(version) = job.row_version() {
                     self.settled.push((job.delivery.id.0, version));
                 }
@@ -86,6 +89,17 @@ impl Draft {
         let former = self.fares.remove(&fare.endpoint).and_then(|former| former.disabled);
         let disabled = fare.disabled.or(former);
         self.fares.insert(fare.endpoint, Fare { disabled, ..fare });
+    }
+
+    /// Takes changes of the queue back from a draft that was written without them: somebody has
+    /// locked the rows.
+    pub(super) fn take_back(&mut self, written: &Self, locked: &[Uuid]) {
+        let is_locked = |delivery: &Uuid| locked.contains(delivery);
+        self.settled.extend(written.settled.iter().filter(|(delivery, _)| is_locked(delivery)));
+        let rescheduled = written.rescheduled.iter().filter(|r| is_locked(&r.delivery));
+        self.rescheduled.extend(rescheduled.cloned());
+        let jobs = written.outcomes.iter().map(|outcome| &outcome.job).chain(&written.changing);
+        self.changing.extend(jobs.filter(|job| is_locked(&job.delivery.id.0)).cloned());
     }
 
     /// Writes a row for a delivery that stays in memory, so that it no longer holds the watermark.
@@ -139,7 +153,7 @@ fn wait_after(outcome: &Outcome) -> Wait {
             charged: (job.charged + u32::from(charged)) as i32,
             ..attempted
         },
-        Then::Done | Then::Failed => Wait { state: "ready", ..attempted },
+        Then::Done | Then::Failed | Then::Cancelled => Wait { state: "ready", ..attempted },
     }
 }
 
@@ -167,7 +181,15 @@ mod tests {
             event: Arc::new(event),
             body: Bytes::new(),
         };
-        let row = Parked { shape: 0, awaits_template: false, attempts: 0, charged: 0, version: 3 };
+        let row = Parked {
+            shape: 0,
+            awaits_template: false,
+            attempts: 0,
+            charged: 0,
+            version: 3,
+            is_apart: false,
+            cancelled: None,
+        };
         Arc::new(Job::parked(delivery, &row, Share::new(0).take(0)))
     }
 

@@ -18,7 +18,7 @@ use crate::config::LogPayload;
 use crate::event::gate::{FULL_BATCH, Gate};
 use crate::event::job::{Entry, Fare, Outcome};
 use crate::lsn::Lsn;
-use crate::store::{Batch, Checkpoint, Lines, Session, StoreError, chain};
+use crate::store::{Batch, Checkpoint, Lines, Session, StoreError, Unwritten, chain};
 use draft::Draft;
 use window::{Former, Window};
 
@@ -55,6 +55,8 @@ pub struct Settings {
     pub slot: String,
     /// Which rows keep the body.
     pub keep: LogPayload,
+    /// Whether a function is to be told of final failures.
+    pub tells_failures: bool,
     /// The end of the WAL when the slot was taken: a former holder settled nothing beyond it.
     pub wal_end: Lsn,
 }
@@ -277,6 +279,7 @@ impl Ledger {
             let batch = Batch {
                 outcomes,
                 keep: self.settings.keep,
+                tells_failures: self.settings.tells_failures,
                 refusal: refusal.as_deref(),
                 parked: if is_last { &draft.parked } else { &[] },
                 rescheduled: if is_last { &draft.rescheduled } else { &[] },
@@ -289,8 +292,12 @@ impl Ledger {
                 Ok(unwritten) => {
                     self.checkpoint = checkpoint;
                     refusal = None;
-                    for place in unwritten {
+                    for place in unwritten.fares {
                         self.draft.fare(fares[place].clone());
+                        self.draft.touch(std::time::Instant::now());
+                    }
+                    if !unwritten.rows.is_empty() {
+                        self.draft.take_back(draft, &unwritten.rows);
                         self.draft.touch(std::time::Instant::now());
                     }
                 }
@@ -319,16 +326,16 @@ impl Ledger {
         Ok(())
     }
 
-    /// One transaction, tried until PostgreSQL takes it or refuses its data; returns the places of
-    /// fares that are to be written later.
-    async fn commit(&mut self, batch: &Batch<'_>) -> Result<Vec<usize>, StoreError> {
+    /// One transaction, tried until PostgreSQL takes it or refuses its data; returns what is to be
+    /// written later.
+    async fn commit(&mut self, batch: &Batch<'_>) -> Result<Unwritten, StoreError> {
         let mut backoff = crate::store::reconnect_backoff();
         loop {
             let writable = self.writable.clone();
             let written = match with_an_eye_on(self.try_commit(batch), &writable).await {
                 // The former session was gone before it said so, and its commit came through.
                 Err(error) if error.is_about_data() && self.is_written(batch).await => {
-                    Ok(Vec::new())
+                    Ok(Unwritten::default())
                 }
                 other => other,
             };
@@ -359,7 +366,7 @@ impl Ledger {
         newest.is_ok_and(|newest| newest.is_some() && newest.as_ref() == batch.checkpoint)
     }
 
-    async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<Vec<usize>, StoreError> {
+    async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<Unwritten, StoreError> {
         // Held to the end of the transaction: the epoch must not change under it.
         let epoch = Arc::clone(&self.epoch).read_owned().await;
         let slot = &self.settings.slot;
@@ -374,7 +381,7 @@ impl Ledger {
                 session.assert_owner(slot, *epoch).await?;
                 let flush = batch.checkpoint.map(|checkpoint| checkpoint.flush);
                 if newest.map(|checkpoint| checkpoint.flush) >= flush && flush.is_some() {
-                    return Ok(Vec::new());
+                    return Ok(Unwritten::default());
                 }
                 session
             }

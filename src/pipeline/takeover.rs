@@ -244,6 +244,7 @@ impl Setup {
             lines: lines.clone(),
             slot: self.slot.clone(),
             keep: self.keep,
+            tells_failures: self.tells_failures,
             wal_end: system.wal_position,
         };
         let replay = Replay::new(checkpoint.watermark, settled, system.wal_position);

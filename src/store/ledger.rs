@@ -14,7 +14,7 @@ use super::owner::pg_lsn;
 use super::{Checkpoint, Session, StoreError, sql};
 use crate::config::LogPayload;
 use crate::event::EventId;
-use crate::event::job::{Alert, Fare, Job, Outcome, Outgoing};
+use crate::event::job::{Alert, Fare, Job, Outcome, Outgoing, Then};
 
 /// Rows of the log go to the socket in pieces of this size, so that a batch of large bodies is
 /// not in memory twice.
@@ -30,6 +30,8 @@ pub struct Batch<'a> {
     pub outcomes: &'a [Outcome],
     /// Which of them keep the body.
     pub keep: LogPayload,
+    /// Whether a function is to be told of those that finally failed.
+    pub tells_failures: bool,
     /// Why the rows go without body and response, if PostgreSQL refused them with.
     pub refusal: Option<&'a str>,
     /// New rows of the queue.
@@ -44,6 +46,15 @@ pub struct Batch<'a> {
     pub alerts: &'a [Alert],
     /// How far everything is settled once this is written.
     pub checkpoint: Option<&'a Checkpoint>,
+}
+
+/// What of a batch could not be written, because somebody has locked its rows.
+#[derive(Debug, Default)]
+pub struct Unwritten {
+    /// Places of fares.
+    pub fares: Vec<usize>,
+    /// Deliveries whose rows of the queue stay as they are.
+    pub rows: Vec<Uuid>,
 }
 
 /// A delivery that goes to the queue.
@@ -130,8 +141,8 @@ impl KeptBody {
 }
 
 impl Session {
-    /// Writes `batch` in one transaction, as the holder of `slot` by `epoch`; returns the places
-    /// of fares that could not be written, because somebody is changing the endpoint's row.
+    /// Writes `batch` in one transaction, as the holder of `slot` by `epoch`, but for what
+    /// somebody has locked.
     ///
     /// # Errors
     ///
@@ -143,7 +154,7 @@ impl Session {
         epoch: i64,
         batch: &Batch<'_>,
         buffer: &mut BytesMut,
-    ) -> Result<Vec<usize>, StoreError> {
+    ) -> Result<Unwritten, StoreError> {
         let written = self.write(slot, epoch, batch, buffer).await;
         match written {
             Ok(unwritten) => {
@@ -164,28 +175,32 @@ impl Session {
         epoch: i64,
         batch: &Batch<'_>,
         buffer: &mut BytesMut,
-    ) -> Result<Vec<usize>, StoreError> {
+    ) -> Result<Unwritten, StoreError> {
         self.command("begin a batch of the log", "begin").await?;
         self.assert_owner(slot, epoch).await?;
         if !batch.outcomes.is_empty() {
             self.copy(batch, buffer).await?;
         }
+        if batch.tells_failures {
+            self.note_failures(batch.outcomes).await?;
+        }
+        let mut unwritten = Unwritten::default();
         if !batch.parked.is_empty() {
             let bodies = batch.parked.iter().map(|p| (p.job.delivery.event.id, &p.kept));
             self.store_bodies(bodies).await?;
             self.park(batch.parked).await?;
         }
         if !batch.rescheduled.is_empty() {
-            self.reschedule(batch.rescheduled).await?;
+            unwritten.rows.extend(self.reschedule(batch.rescheduled).await?);
         }
         if !batch.settled.is_empty() {
             let (ids, versions): (Vec<Uuid>, Vec<i32>) = batch.settled.iter().copied().unzip();
-            self.rows("settle deliveries", sql::settle, &[&ids, &versions]).await?;
+            let locked = self.rows("settle deliveries", sql::settle, &[&ids, &versions]).await?;
+            unwritten.rows.extend(locked.iter().map(|row| row.get::<_, Uuid>(0)));
         }
-        let mut unwritten = Vec::new();
         for (place, fare) in batch.fares.iter().enumerate() {
             if !self.write_fare(fare).await? {
-                unwritten.push(place);
+                unwritten.fares.push(place);
             }
         }
         for alert in batch.alerts {
@@ -212,6 +227,16 @@ impl Session {
         copy::end(buffer);
         sink.feed(buffer.split().freeze()).await.map_err(failed)?;
         sink.finish().await.map_err(failed)?;
+        Ok(())
+    }
+
+    async fn note_failures(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
+        let failed = outcomes.iter().filter(|outcome| outcome.then == Then::Failed);
+        let (ids, attempts): (Vec<Uuid>, Vec<i32>) =
+            failed.map(|o| (o.job.delivery.id.0, copy::number(o))).unzip();
+        if !ids.is_empty() {
+            self.rows("note failures", sql::note_failures, &[&ids, &attempts]).await?;
+        }
         Ok(())
     }
 
@@ -292,7 +317,8 @@ impl Session {
         Ok(())
     }
 
-    async fn reschedule(&self, rescheduled: &[Rescheduled]) -> Result<(), StoreError> {
+    /// Returns rows that somebody has locked.
+    async fn reschedule(&self, rescheduled: &[Rescheduled]) -> Result<Vec<Uuid>, StoreError> {
         let id: Vec<Uuid> = rescheduled.iter().map(|r| r.delivery).collect();
         let version: Vec<i32> = rescheduled.iter().map(|r| r.version).collect();
         let Waits { state, delay_us, hold_reason, attempts, charged, status, error } =
@@ -300,25 +326,26 @@ impl Session {
         let Kept { shape, bytes, awaits_template } = Kept::of(rescheduled.iter().map(|r| &r.kept));
         let new = || rescheduled.iter().filter_map(|r| Some((r.rendered?, &r.kept)));
         self.store_bodies(new().map(|((event, _), kept)| (event, kept))).await?;
-        self.rows(
-            "reschedule deliveries",
-            sql::reschedule,
-            &[
-                &id,
-                &version,
-                &state,
-                &delay_us,
-                &hold_reason,
-                &attempts,
-                &charged,
-                &status,
-                &error,
-                &shape,
-                &bytes,
-                &awaits_template,
-            ],
-        )
-        .await?;
+        let locked = self
+            .rows(
+                "reschedule deliveries",
+                sql::reschedule,
+                &[
+                    &id,
+                    &version,
+                    &state,
+                    &delay_us,
+                    &hold_reason,
+                    &attempts,
+                    &charged,
+                    &status,
+                    &error,
+                    &shape,
+                    &bytes,
+                    &awaits_template,
+                ],
+            )
+            .await?;
         // The template's input; and its output, should the row have been taken away meanwhile.
         let either = new().flat_map(|((event, from), kept)| [(event, from), (event, kept.shape)]);
         let (events, shapes): (Vec<String>, Vec<i64>) =
@@ -326,7 +353,7 @@ impl Session {
         if !events.is_empty() {
             self.rows("drop bodies", sql::drop_bodies, &[&events, &shapes]).await?;
         }
-        Ok(())
+        Ok(locked.iter().map(|row| row.get(0)).collect())
     }
 }
 

@@ -115,6 +115,17 @@ impl Session {
         Ok(BlockedRun::Page(page(&rows, endpoint)))
     }
 
+    /// Which of these deliveries somebody cancelled, and why.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn cancelled(&self, deliveries: &[Uuid]) -> Result<Vec<(Uuid, String)>, StoreError> {
+        let rows =
+            self.rows("look for cancelled deliveries", sql::cancelled, &[&deliveries]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
     /// Keys of `endpoint` that have a retry in the queue.
     ///
     /// # Errors
@@ -200,6 +211,8 @@ fn queued(row: &Row, endpoint: EndpointId) -> QueuedDelivery {
             attempts: row.get::<_, i32>(9).max(0) as u32,
             charged: row.get::<_, i32>(10).max(0) as u32,
             version: row.get(11),
+            is_apart: row.get("is_apart"),
+            cancelled: row.get("cancel_reason"),
         },
     }
 }

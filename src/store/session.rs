@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::StoreError;
+use super::{StoreError, sql};
 use crate::config::dsn::Dsn;
 
 pub(super) const SETTINGS: &str = include_str!("../../sql/session.sql");
@@ -92,6 +92,14 @@ impl Session {
     /// As [`Session::connect`].
     pub async fn connect_to_queue(dsn: &Dsn) -> Result<Self, StoreError> {
         Self::open(dsn, Ear::Log, &[SETTINGS, QUEUE_SETTINGS].concat()).await
+    }
+
+    /// The same, and lets `news` know whenever somebody asks for something in SQL.
+    pub(super) async fn listen_to_queue(dsn: &Dsn, news: Arc<Notify>) -> Result<Self, StoreError> {
+        let settings = [SETTINGS, QUEUE_SETTINGS].concat();
+        let session = Self::open(dsn, Ear::Wake(news), &settings).await?;
+        session.rows("listen for what is asked for", sql::listen_queue, &[]).await?;
+        Ok(session)
     }
 
     /// What ends it when aborted.

@@ -13,10 +13,14 @@ macro_rules! statements {
 statements! {
     activate
     activate_all
+    asked_endpoints
     assert_owner
     backlog_page
     blocked_run
+    call_back
+    callback_exists
     cancel_pending
+    cancelled
     captured_tables
     catalog_relations
     catalog_types
@@ -30,6 +34,7 @@ statements! {
     drop_bodies
     drop_lost_slot
     drop_partitions
+    due_calls
     due_page
     endpoint_fare
     endpoint_state
@@ -51,6 +56,8 @@ statements! {
     latest_checkpoint
     limit_statements
     listen_alerts
+    listen_failures
+    listen_queue
     load_endpoint
     lock_inbound_alerts
     lock_processor
@@ -62,6 +69,7 @@ statements! {
     modelled_tables
     next_due
     next_inbound
+    note_failures
     note_faults
     park
     peek_slot
@@ -69,6 +77,7 @@ statements! {
     processed_inbound
     publication_state
     published_tables
+    put_off_call
     raise_alert
     raise_alert_once
     relation_oid

@@ -7,6 +7,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::Lane;
 use super::connections::Leave;
+use super::feed::Look;
 use super::keys::Admission;
 use super::verdicts::microseconds_now;
 use crate::deliver::connection::Connection;
@@ -70,15 +71,33 @@ impl Lane {
             && (self.under_way.is_empty() || !self.rendered.is_over())
             && self.fitness.rest(now).is_none()
             && self.pace.wait(now).is_none()
+            && self.knows_cancelled()
             && self.around.gate.is_open()
+    }
+
+    /// Whether it may be known what was cancelled. While something else is being read that cannot be
+    /// asked for, and what is read may wait for room that only sending makes.
+    fn knows_cancelled(&self) -> bool {
+        self.look == Look::Done || (self.look == Look::Wanted && self.fetch.is_some())
     }
 
     fn has_next(&self) -> bool {
         !(self.admitted.is_empty() && self.ready.is_empty() && self.due.is_empty())
     }
 
-    /// Retries and first attempts take turns; a probe is the oldest due delivery.
+    /// The next to be sent; what was cancelled ends on the way.
     fn next_job(&mut self) -> Option<Arc<Job>> {
+        loop {
+            let job = self.next_delivery()?;
+            if job.cancelled().is_none() {
+                return Some(job);
+            }
+            self.end_cancelled(job);
+        }
+    }
+
+    /// Retries and first attempts take turns; a probe is the oldest due delivery.
+    fn next_delivery(&mut self) -> Option<Arc<Job>> {
         self.retry_turn = !self.retry_turn;
         if self.retry_turn || self.fitness.is_probing() {
             self.due.pop_front().or_else(|| self.next_in_order())

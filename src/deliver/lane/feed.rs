@@ -1,7 +1,7 @@
 //! What a lane reads from the queue: parked deliveries in pages, due retries, blocked rows. One
 //! read at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
@@ -36,9 +36,19 @@ type Rows = (Vec<QueuedDelivery>, Option<LargeRoom>);
 pub(super) enum Fetched {
     Page(Result<Rows, StoreError>),
     Due(Result<(Rows, Option<Duration>), StoreError>),
+    /// What was cancelled of what is in memory.
+    Cancelled(Result<Vec<(Uuid, String)>, StoreError>),
     /// Blocked rows of a key, and whether none means that there are none. No rows: its first one
     /// is held by another key.
     Run((u64, bool), Result<Option<Rows>, StoreError>),
+}
+
+/// Whether the lane knows what was cancelled of what it has in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Done,
+    UnderWay,
+    Wanted,
 }
 
 /// A bound that grows where a single delivery is larger, once there is room for it.
@@ -73,6 +83,9 @@ impl Lane {
     pub(super) fn start_fetch(&mut self, now: Instant) {
         if !self.may_fetch(now) {
             return;
+        }
+        if self.look == Look::Wanted {
+            return self.look_for_cancelled();
         }
         if self.held_keys.1.is_some_and(|at| at <= now) {
             let (keys, _) = std::mem::take(&mut self.held_keys);
@@ -137,6 +150,11 @@ impl Lane {
                 let next = [next, unwritten].into_iter().flatten().min();
                 self.next_due = next.map(|delay| now + delay.max(Duration::from_millis(1)));
             }
+            Fetched::Cancelled(Ok(cancelled)) => self.take_cancelled(cancelled),
+            Fetched::Cancelled(Err(error)) => {
+                self.look = Look::Wanted;
+                self.fetch_failed(&error, now);
+            }
             Fetched::Run(run, Ok(Some(rows))) => {
                 if rows.0.is_empty() && !run.1 {
                     self.fetch_again = Some(now + REREAD);
@@ -162,6 +180,30 @@ impl Lane {
         self.mode.page_failed(now + RECONSIDER);
         self.next_due = self.next_due.map(|due| due.max(now + RECONSIDER));
         self.fetch_again = Some(now + RECONSIDER);
+    }
+
+    fn look_for_cancelled(&mut self) {
+        let mut in_memory = self.in_memory();
+        in_memory.extend(self.admitted.iter().map(|job| job.delivery.id.0));
+        let store = Arc::clone(&self.around.store);
+        self.look = Look::UnderWay;
+        self.fetch = Some(Box::pin(async move {
+            let cancelled = async { store.get().await?.cancelled(&in_memory).await };
+            Fetched::Cancelled(cancelled.await)
+        }));
+    }
+
+    fn take_cancelled(&mut self, cancelled: Vec<(Uuid, String)>) {
+        for (delivery, reason) in cancelled {
+            let admitted = self.admitted.iter().find(|job| job.delivery.id.0 == delivery);
+            let parked = || self.from_queue.get(&delivery).and_then(Weak::upgrade);
+            if let Some(job) = admitted.cloned().or_else(parked) {
+                job.cancel(reason);
+            }
+        }
+        if self.look == Look::UnderWay {
+            self.look = Look::Done;
+        }
     }
 
     fn within(&self, rows: i64) -> Within {

@@ -92,10 +92,12 @@ impl Keys {
         keys
     }
 
-    /// The one or two keys of a delivery; none where there is no order.
+    /// The one or two keys of a delivery; none where there is no order, or for what was asked for
+    /// by hand, which may overtake.
     fn of(&self, job: &Job) -> impl Iterator<Item = u64> + use<> {
         let [key, former] = job.delivery.event.keys;
         let keys = match self.ordering {
+            _ if job.is_apart => [None, None],
             Ordering::None => [None, None],
             Ordering::Endpoint => [Some(0), None],
             Ordering::Key => [Some(key), Some(former).filter(|former| *former != key)],

@@ -39,7 +39,7 @@ use attempts::Finished;
 use backlog::Mode;
 use brake::Brake;
 use connections::Connections;
-use feed::Fetch;
+use feed::{Fetch, Look};
 use fitness::Fitness;
 use keys::Keys;
 use patience::Patience;
@@ -56,6 +56,8 @@ pub enum ToLane {
     State(EndpointState),
     /// The endpoint's settings, for attempts that begin from now on.
     Configure(Arc<Endpoint>, Arc<Client>),
+    /// Somebody asked for something in SQL: retries may be due, and deliveries cancelled.
+    Look,
     /// Begin no more attempts, finish those under way until the time given, park the rest.
     Stop(Instant),
 }
@@ -118,6 +120,8 @@ pub struct Lane {
     unwritten_retries: Vec<Weak<Job>>,
     /// When to ask the queue for due retries.
     next_due: Option<Instant>,
+    /// Whether to ask it for what was cancelled.
+    look: Look,
     /// The turn is a retry's, if there is one: neither starves the other.
     retry_turn: bool,
     under_way: FuturesUnordered<BoxFuture<'static, Finished>>,
@@ -187,6 +191,7 @@ impl Lane {
             held_keys: (Vec::new(), None),
             unwritten_retries: Vec::new(),
             next_due: loaded.has_retries.then(Instant::now),
+            look: Look::Done,
             retry_turn: false,
             under_way: FuturesUnordered::new(),
             jobs_under_way: vec![None; places],
@@ -238,6 +243,10 @@ impl Lane {
             ToLane::Deliver(jobs) => self.accept(jobs),
             ToLane::State(state) => self.follow(state),
             ToLane::Configure(endpoint, client) => self.configure(endpoint, client),
+            ToLane::Look => {
+                self.look = Look::Wanted;
+                self.next_due = Some(Instant::now());
+            }
             ToLane::Stop(deadline) => {
                 self.stop = Some(deadline);
                 self.spill();

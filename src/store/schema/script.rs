@@ -11,6 +11,7 @@ pub const MIGRATIONS: &[(i32, &str)] = &[
     (3, include_str!("../../../sql/schema/0003_alerts.sql")),
     (4, include_str!("../../../sql/schema/0004_sql_face.sql")),
     (5, include_str!("../../../sql/schema/0005_transform.sql")),
+    (6, include_str!("../../../sql/schema/0006_operate.sql")),
 ];
 
 macro_rules! functions {
@@ -28,6 +29,8 @@ const FUNCTIONS: &[&str] = functions! {
     log_operation
     assert_owner
     bury_endpoint
+    call_back
+    cancel
     check_application
     check_endpoint
     check_event_type
@@ -35,8 +38,11 @@ const FUNCTIONS: &[&str] = functions! {
     configuration_changed
     create_endpoint
     delivery_floor
+    delivery_of
     drop_partitions
     emit
+    event_bytes
+    event_text
     give_partitions_full_identity
     hide_secrets
     inbound_processors
@@ -52,18 +58,27 @@ const FUNCTIONS: &[&str] = functions! {
     mapping_statement
     off_inbound
     on_inbound
+    out_of_service
+    pause
+    recover
+    redeliver
     refuse
+    resume
     retry_inbound
     rotate_secret
     run_inbound
+    send_again
+    send_test
     set_secret
     set_user
+    take_failure
     take_secret
     take_slot
     unwatch
     watch
 };
-const VIEWS: &str = include_str!("../../../sql/views.sql");
+const VIEWS: &str =
+    concat!(include_str!("../../../sql/views.sql"), include_str!("../../../sql/health.sql"));
 pub(super) const GRANTS: &str = include_str!("../../../sql/grants.sql");
 
 macro_rules! templates {
