@@ -1,4 +1,4 @@
-create or replace view walhook.webhook_log as
+create or replace view walhook.webhook_log with (security_invoker = true) as
 select final.delivery_id                                    as id,
        final.event_id                                       as event_id,
        endpoint.name                                        as endpoint_name,
@@ -52,7 +52,7 @@ comment on column walhook.webhook_log.created_at is 'Commit time of the change.'
 comment on column walhook.webhook_log.completed_at is 'When the delivery ended.';
 comment on column walhook.webhook_log.next_retry_at is 'When the next attempt is due.';
 
-create or replace view walhook.webhook_attempt as
+create or replace view walhook.webhook_attempt with (security_invoker = true) as
 select attempt.delivery_id                                  as delivery_id,
        attempt.event_id                                     as event_id,
        endpoint.name                                        as endpoint_name,
@@ -101,7 +101,7 @@ comment on column walhook.webhook_attempt.response_body is 'Beginning of the ans
 comment on column walhook.webhook_attempt.error_class is 'dns, connect, timeout, tls, reset, protocol, blocked_address, http_status, auth, template or condition; null for a 2xx.';
 comment on column walhook.webhook_attempt.error_message is 'What went wrong.';
 
-create or replace view walhook.inbound_log as
+create or replace view walhook.inbound_log with (security_invoker = true) as
 select event.id                                             as id,
        event.received_at                                    as received_at,
        event.source                                         as source,

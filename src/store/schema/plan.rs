@@ -86,7 +86,7 @@ fn schema(observed: &Observed) -> Vec<Step> {
     if let Action::Run(run) = &mut views.action {
         run.rebuild = Some(format!("{}{definitions}", script::DROP_VIEWS));
     }
-    let sql = format!("{}{}", script::ROLES, script::GRANTS);
+    let sql = [script::ROLES, script::POLICIES, script::GRANTS].concat();
     let done = match observed.server.roles {
         2 => "granted what they need",
         _ => "created and granted what they need",
@@ -118,10 +118,8 @@ fn publication(observed: &Observed, installation: &Installation) -> Step {
 
 /// `watch` and `unwatch` change the publication of this installation.
 fn record(observed: &Observed, installation: &Installation) -> Step {
-    let values = [
-        ("slot", installation.slot.as_str()),
-        ("publication", installation.publication.as_str()),
-    ];
+    let values =
+        [("slot", installation.slot.as_str()), ("publication", installation.publication.as_str())];
     let sql = fill(script::RECORD_INSTALLATION, &values);
     let mut step = run("installation", "known to watch and unwatch", sql);
     if let Action::Run(run) = &mut step.action {
