@@ -5,9 +5,12 @@
 
 mod support;
 
+use std::future::poll_fn;
+
 use support::inbound::{dsn, installed};
 use support::pg::{Connected, Database, Pg};
-use tokio_postgres::{SimpleQueryMessage, error::DbError};
+use tokio_postgres::error::DbError;
+use tokio_postgres::{AsyncMessage, NoTls, SimpleQueryMessage};
 use walhook::admin::init;
 use walhook::store::schema::Installation;
 
@@ -222,6 +225,51 @@ async fn no_function_takes_another_ones_endpoint() {
         println!("{call}: {}", error.message());
     }
     assert_eq!(fingerprint(&database).await, before);
+}
+
+/// Whatever tables and views there are.
+#[tokio::test]
+async fn nothing_that_a_tenant_reads_shows_another() {
+    let database = two_tenants().await;
+    let name = &database.name;
+    let readable = database
+        .query(
+            "select oid::regclass::text from pg_class
+             where  relnamespace = 'walhook'::regnamespace and relkind in ('r', 'p', 'v')
+             and    has_table_privilege($1, oid, 'select')",
+            &[&format!("{name}_mallory")],
+        )
+        .await;
+    assert!(readable.len() >= 12, "ten tables and two views at least");
+    let mallory = login(&database, "mallory").await;
+    for relation in readable {
+        let relation: String = relation.get(0);
+        let rows =
+            attempt(&mallory, &format!("select * from {relation}")).await.unwrap().join("\n");
+        for word in ["victim", "topsecret", "beta", "store.Order"] {
+            assert!(!rows.contains(word), "{relation}: {rows}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_listens_hears_that_something_changed_and_not_what() {
+    let database = two_tenants().await;
+    let url = database.url.replace("//postgres@", &format!("//{}_mallory@", database.name));
+    let (client, mut connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+    let (heard, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let listening = tokio::spawn(async move {
+        while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+            if let Ok(AsyncMessage::Notification(notification)) = message {
+                heard.send(notification).unwrap();
+            }
+        }
+    });
+    client.batch_execute("listen walhook; listen walhook_alert").await.unwrap();
+    database.execute("update walhook.endpoint set timeout = '5s' where name = 'victim'").await;
+    let notification = hears.recv().await.unwrap();
+    assert_eq!((notification.channel(), notification.payload()), ("walhook", ""));
+    listening.abort();
 }
 
 #[tokio::test]
