@@ -33,6 +33,9 @@ begin
                    and    known.policyname = p.policy_name)
     loop
         execute format('create policy %I on walhook.%I %s', wanted.policy_name, wanted.table_name, wanted.clauses);
+        execute format('comment on policy %I on walhook.%I is %L', wanted.policy_name, wanted.table_name,
+            case when wanted.clauses like 'for select %' then 'walhook_viewer and walhook_admin read all of it.'
+                 else 'walhook_admin changes all of it, as far as columns are granted.' end);
     end loop;
 end
 $$;

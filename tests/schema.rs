@@ -50,6 +50,10 @@ async fn every_object_of_the_schema_has_a_comment() {
          where  p.pronamespace = 'walhook'::regnamespace
          and    obj_description(p.oid, 'pg_proc') is null
          union all
+         select polname
+         from   pg_policy
+         where  obj_description(oid, 'pg_policy') is null
+         union all
          select nspname from pg_namespace
          where  nspname = 'walhook' and obj_description(oid, 'pg_namespace') is null",
     )

@@ -8,7 +8,7 @@ declare
     -- Types whose input runs nobody's code, since literals are read when a statement is prepared.
     known constant text[] := '{and,or,not,is,"null",true,false,unknown,distinct,from,in,between,symmetric,like,ilike,escape,
         cast,as,collate,coalesce,lower,upper,length,abs,event,
-        bool,boolean,smallint,int2,integer,int,int4,bigint,int8,numeric,decimal,real,float,float4,double,precision,
+        bool,boolean,smallint,int2,integer,int,int4,bigint,int8,numeric,decimal,dec,real,float,float4,double,precision,
         float8,text,varchar,character,varying,char,bpchar,name,date,time,timetz,timestamp,timestamptz,with,without,
         zone,interval,uuid,json,jsonb,bytea,inet,cidr,oid}';
     before           text[]  := '{"",""}';

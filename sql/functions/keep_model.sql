@@ -17,6 +17,15 @@ begin
             using errcode = 'object_not_in_prerequisite_state',
                   hint = 'Change it there and reload the daemon (SIGHUP).';
     end if;
+    if tg_op <> 'INSERT' and exists (
+        select
+        from   walhook.event_type as t
+        where  t.model = old.label
+        and    (tg_op = 'DELETE' or new.label <> old.label)
+    ) then
+        perform walhook.refuse('label', format('event types stand on the model %s', quote_literal(old.label)),
+            format('Delete them first: select name from walhook.event_type where model = %L.', old.label));
+    end if;
     if tg_op = 'DELETE' then
         return old;
     end if;

@@ -81,6 +81,21 @@ create policy operation_own on walhook.operation
         select a.name from walhook.application as a
         where  pg_has_role(to_regrole(quote_ident(a.admin_role))::oid, 'usage'))));
 
+comment on policy application_own on walhook.application is 'Members of its admin_role read an application.';
+comment on policy endpoint_own on walhook.endpoint is 'Members of an application''s admin_role read its endpoints.';
+comment on policy endpoint_own_added on walhook.endpoint is 'They add endpoints to it.';
+comment on policy endpoint_own_changed on walhook.endpoint is 'They change its endpoints, and cannot move them to another application.';
+comment on policy endpoint_own_deleted on walhook.endpoint is 'They delete its endpoints.';
+comment on policy model_receivable on walhook.model is 'They read the models that application.models names.';
+comment on policy event_type_receivable on walhook.event_type is 'They read the event types of models that they read.';
+comment on policy attempt_own on walhook.attempt is 'They read the attempts of endpoints that they read.';
+comment on policy failed_attempt_own on walhook.failed_attempt is 'They read the attempts of endpoints that they read.';
+comment on policy pending_own on walhook.pending is 'They read the queue of endpoints that they read.';
+comment on policy body_own on walhook.body is 'They read the bodies of deliveries that they read.';
+comment on policy alert_own on walhook.alert is 'They read the application''s alerts.';
+comment on policy alert_own_acknowledged on walhook.alert is 'They acknowledge the application''s alerts.';
+comment on policy operation_own on walhook.operation is 'They read what was done to the application and its endpoints.';
+
 comment on column walhook.application.admin_role is 'Its members see and manage the application''s endpoints, logs and alerts, and nothing else. Setting it grants the role what it needs; a former one loses it.';
 comment on column walhook.endpoint.headers is 'Custom headers: {"X-API-Key": "…"}. Values are taken out on writing and read back as ***; writing *** keeps them, as long as the URL''s host stays the same.';
 comment on column walhook.endpoint.auth is '{"type": "basic" | "bearer" | "oauth2", …}. Secrets are taken out on writing and read back as ***; writing *** keeps them, as long as the URL''s host and token_url stay the same.';

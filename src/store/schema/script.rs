@@ -78,6 +78,7 @@ const FUNCTIONS: &[&str] = functions! {
     inbound_statements
     is_standard_secret
     json_kind
+    judge_state
     keep_application
     keep_endpoint
     keep_event_type
