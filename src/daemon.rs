@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::ops::{self, Ops, Readiness};
 use crate::config::inbound::Inbound;
-use crate::config::{Config, Int8, Model, Operation};
+use crate::config::{Config, EventType, Int8, Model, Operation};
 use crate::deliver::alerts;
 use crate::deliver::fetch::fetch;
 use crate::deliver::network::{Network, NetworkSettings};
@@ -19,7 +19,7 @@ use crate::deliver::resolver::Resolver;
 use crate::inbound;
 use crate::metrics::Metrics;
 use crate::pipeline::{Pipeline, RunError, Setup, Status, TakeoverError};
-use crate::route::{BoundModel, EventKind, RouterSettings};
+use crate::route::{BoundModel, Derived, EventKind, RouterSettings};
 use crate::shutdown::{self, Shutdown};
 use crate::store::{chain, reconnect_backoff};
 
@@ -211,7 +211,7 @@ impl House {
             models: config
                 .models
                 .iter()
-                .map(|model| (model.table.clone(), unbound(model)))
+                .map(|model| (model.table.clone(), unbound(model, &config.event_types)))
                 .collect(),
             endpoints: config.endpoints.iter().cloned().map(Arc::new).collect(),
             routing: RouterSettings {
@@ -253,21 +253,32 @@ async fn fetch_from(network: Arc<Network>, url: String) -> Result<Bytes, String>
     fetch(&network, &url).await.map_err(|error| chain(&error))
 }
 
-fn unbound(model: &Model) -> BoundModel {
-    let events = model.events.iter().filter(|_| model.enabled).map(|event| match event {
-        Operation::Created => EventKind::Created,
-        Operation::Updated => EventKind::Updated,
-        Operation::Deleted => EventKind::Deleted,
-        Operation::Truncated => EventKind::Truncated,
+fn unbound(model: &Model, event_types: &[EventType]) -> BoundModel {
+    let derived = event_types.iter().filter(|derived| derived.model == model.label);
+    let derived = derived.map(|derived| Derived {
+        event_type: derived.name.clone(),
+        on: derived.on.iter().map(kind).collect(),
+        condition: derived.condition.clone(),
     });
     BoundModel {
         oid: 0,
         label: model.label.clone(),
         app: model.app().to_owned(),
         name: model.name().to_owned(),
-        events: events.collect(),
+        events: model.events.iter().filter(|_| model.enabled).map(kind).collect(),
         event_prefix: model.event_prefix.clone(),
         user: model.user.clone(),
+        condition: model.condition.clone(),
+        derived: derived.collect(),
         known_columns: Vec::new(),
+    }
+}
+
+fn kind(operation: &Operation) -> EventKind {
+    match operation {
+        Operation::Created => EventKind::Created,
+        Operation::Updated => EventKind::Updated,
+        Operation::Deleted => EventKind::Deleted,
+        Operation::Truncated => EventKind::Truncated,
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::condition::Condition;
 use crate::secret::{Secret, SecretUrl};
 
 /// Identity of an endpoint in the log and the queue.
@@ -35,6 +36,8 @@ pub struct Endpoint {
     pub signature: Vec<Profile>,
     /// Which events it wants.
     pub filter: Filter,
+    /// What must be true of a change besides.
+    pub condition: Option<Condition>,
     /// Custom headers, in order; names as written (valid, not reserved).
     pub headers: Vec<(String, Secret)>,
     /// How it authenticates us, from `auth` or the URL's user info.

@@ -185,6 +185,9 @@ impl Reader {
         if self.replay.is_new(change.position) {
             self.router.route(change, &mut self.routed);
             self.dispatch(change.position);
+            for hold in self.router.take_unfit() {
+                self.lanes.alert_unfit(&hold);
+            }
         }
     }
 

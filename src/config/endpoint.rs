@@ -13,7 +13,8 @@ use super::filter::Labels;
 use super::reader::Problem;
 use super::table::Table;
 use super::value::Value;
-use super::{auth, filter, headers, retry, signature, target};
+use super::{auth, condition, filter, headers, retry, signature, target};
+use crate::condition::Condition;
 use crate::endpoint::{
     Auth, Endpoint, EndpointId, Filter, Method, Ordering, Profile, RetryPolicy, TlsFiles,
 };
@@ -43,6 +44,7 @@ pub(super) struct Settings {
     secrets: Vec<Secret>,
     signature: Vec<Profile>,
     filter: Filter,
+    condition: Option<Condition>,
     headers: Vec<(String, Secret)>,
     auth: Option<Auth>,
     tls: TlsFiles,
@@ -66,6 +68,7 @@ impl Settings {
             secrets: Vec::new(),
             signature: Vec::new(),
             filter: Filter::default(),
+            condition: None,
             headers: Vec::new(),
             auth: None,
             tls: TlsFiles::default(),
@@ -106,6 +109,7 @@ impl Settings {
             secrets,
             signature,
             filter: filter::read(table, &base.filter, labels),
+            condition: table.read("condition", condition::read, base.condition.clone()),
             headers: table.read("headers", headers::read, base.headers.clone()),
             auth: table.read("auth", |value| auth::read(value, allow_http), base.auth.clone()),
             tls: table.read("tls", target::read_tls, base.tls.clone()),
@@ -148,6 +152,7 @@ impl Settings {
             secrets: self.secrets,
             signature: self.signature,
             filter: self.filter,
+            condition: self.condition,
             headers: self.headers,
             auth: self.auth,
             tls: self.tls,

@@ -5,11 +5,13 @@
 
 mod alerts;
 mod auth;
+mod condition;
 mod database;
 pub mod dsn;
 mod duration;
 mod endpoint;
 mod environment;
+mod event_type;
 mod expand;
 mod fault;
 mod filter;
@@ -41,6 +43,7 @@ use toml::de::{DeTable, DeValue};
 pub use alerts::Alerts;
 pub use database::Database;
 pub use environment::Environment;
+pub use event_type::EventType;
 pub use fault::{Fault, Faults, Line, Place, Severity};
 pub use identifier::{TableName, Tables};
 pub use model::{Model, Operation};
@@ -67,6 +70,8 @@ pub struct Config {
     pub database: Database,
     /// Tables with names of their own, in the order of the file.
     pub models: Vec<Model>,
+    /// Events that are derived from changes of models, in the order of the file.
+    pub event_types: Vec<EventType>,
     /// Receivers, in the order of the file.
     pub endpoints: Vec<Endpoint>,
     /// How payloads are written.
@@ -146,6 +151,7 @@ fn read(
 struct Parts {
     database: Database,
     models: Vec<Model>,
+    event_types: Vec<EventType>,
     endpoints: Vec<Endpoint>,
     payload: Payload,
     delivery: Delivery,
@@ -160,6 +166,7 @@ impl Parts {
     fn read(root: &mut Table<'_>) -> Option<Self> {
         let database = database::read(root);
         let models = model::read(root);
+        let event_types = event_type::read(root, &models);
         let security = sections::read_security(root);
         let tables = database.as_ref().map_or(&[][..], |database| &database.tables);
         let labels = Labels::new(&models, tables);
@@ -176,6 +183,7 @@ impl Parts {
         Some(Self {
             database: database?,
             models,
+            event_types,
             endpoints,
             payload: payload?,
             delivery: delivery?,
@@ -192,6 +200,7 @@ impl Parts {
         let Self {
             database,
             models,
+            event_types,
             endpoints,
             payload,
             delivery,
@@ -204,6 +213,7 @@ impl Parts {
         Config {
             database,
             models,
+            event_types,
             endpoints,
             payload,
             delivery,
@@ -299,6 +309,7 @@ mod tests {
         database.url = "postgres://walhook@localhost"
         models."store.Order" = { table = "public.orders", user = {} }
         delivery.auth = { type = "bearer", token = "x" }
+        event_types = [{}]
         endpoints = [{ name = "crm", url = "https://x", auth = {}, tls = {}, retry = {} }]
         [inbound.sources.x]
         retry = {}

@@ -8,7 +8,7 @@ use crate::change::{Column, ReplicaIdentity, Table};
 use crate::config::TableName;
 use crate::event::job::HoldReason;
 use crate::route::{BoundModel, KnownColumn, Router};
-use crate::store::catalog::{Question, describe};
+use crate::store::catalog::declare;
 use crate::store::{Session, StoreError};
 use crate::value::Kind;
 
@@ -50,41 +50,48 @@ pub(super) async fn keep_learned(session: &Session, router: &mut Router) -> Resu
     Ok(())
 }
 
-/// Releases events that were held for want of a column, where the configuration and the tables
-/// agree again.
+/// Releases events that were held for want of a column or for a condition that did not fit,
+/// where the configuration and the tables agree again.
 pub(super) async fn release_mended(
     session: &Session,
     setup: &Setup,
     (router, tables): (&mut Router, Vec<(u32, TableName)>),
 ) -> Result<(), TakeoverError> {
-    let relations = tables.iter().map(|(oid, _)| *oid).collect();
-    let question = Question { relations, types: Vec::new() };
-    let answer = describe(session.client(), &question).await?;
+    let relations: Vec<u32> = tables.iter().map(|(oid, _)| *oid).collect();
     let mut is_held = vec![false; setup.endpoints.len()];
-    for facts in answer.relations {
+    let mut is_unfit = is_held.clone();
+    for (facts, declared) in declare(session.client(), &relations).await? {
         let Some((_, name)) = tables.iter().find(|(oid, _)| *oid == facts.oid) else { continue };
-        let columns = facts.columns.into_iter().map(|(name, attnum)| Column {
-            in_primary_key: facts.primary_key.contains(&attnum),
-            // Only names matter here.
+        let columns = facts.columns.into_iter().zip(declared).map(|(column, declared)| Column {
+            in_primary_key: facts.primary_key.contains(&column.attnum),
+            // Bodies are not written of it.
             kind: Kind::Text,
+            declared,
             in_identity: true,
-            name,
-            attnum,
+            name: column.name,
+            attnum: column.attnum,
         });
-        let table = Table {
+        let table = Arc::new(Table {
             oid: facts.oid,
             schema: name.schema.clone(),
             name: name.name.clone(),
             identity: ReplicaIdentity::Full,
             columns: columns.collect(),
-        };
-        for endpoint in router.held_endpoints(&Arc::new(table)) {
-            is_held[endpoint] = true;
-        }
+            order: facts.database_order,
+        });
+        router.held_endpoints(&table).into_iter().for_each(|endpoint| is_held[endpoint] = true);
+        router.unfit_endpoints(&table).into_iter().for_each(|endpoint| is_unfit[endpoint] = true);
     }
-    for (endpoint, is_held) in setup.endpoints.iter().zip(is_held) {
+    // What does not fit is told of when it matters.
+    router.take_unfit();
+    for (endpoint, (is_held, is_unfit)) in
+        setup.endpoints.iter().zip(is_held.into_iter().zip(is_unfit))
+    {
         if !is_held {
             session.release_held(endpoint.id, HoldReason::ColumnMissing).await?;
+        }
+        if !is_unfit {
+            session.release_held(endpoint.id, HoldReason::ConditionUnfit).await?;
         }
     }
     Ok(keep_learned(session, router).await?)

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::plan::{head_text, leading_bits};
 use super::select::{hears_origin, wants_event};
-use super::{EventKind, Routed, Router, body, event_id, keys, write_head};
+use super::{BoundModel, EventKind, Routed, Router, body, event_id, keys, write_head};
 use crate::change::Emitted;
 use crate::event::Event;
 use crate::value::json;
@@ -76,6 +76,7 @@ impl Router {
             shape,
             trimmed,
             hold: None,
+            failure: None,
         }));
         Ok(())
     }
@@ -87,7 +88,10 @@ impl Router {
             word.and_then(EventKind::of_word).is_some()
         };
         let mut models = self.tables.values().map(|state| &state.model);
-        if let Some(model) = models.find(|model| is_own(&model.event_prefix)) {
+        let is_derived = |model: &BoundModel| {
+            model.derived.iter().any(|derived| derived.event_type == emitted.event_type)
+        };
+        if let Some(model) = models.find(|m| is_own(&m.event_prefix) || is_derived(m)) {
             let label = model.label.clone();
             return Err(EmitRefused::TypeOfModel { event_type: event_type(), label });
         }

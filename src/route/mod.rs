@@ -7,6 +7,7 @@
 mod body;
 mod emitted;
 mod fields;
+mod gate;
 mod keys;
 mod paths;
 mod plan;
@@ -25,12 +26,14 @@ use bytes::Bytes;
 pub use self::emitted::EmitRefused;
 pub use self::select::selects_model;
 pub use self::words::{
-    BoundModel, EventKind, Hold, KnownColumn, Routed, RouterError, RouterSettings,
+    BoundModel, ConditionFailure, Derived, EventKind, Hold, KnownColumn, Routed, RouterError,
+    RouterSettings, Whose,
 };
 
 use self::body::{Body, TooLarge};
 use self::fields::Subject;
-use self::plan::{Head, Plan};
+use self::gate::Verdict;
+use self::plan::{Head, Listener, Plan};
 use self::row::View;
 use self::select::hears_origin;
 use self::stamp::Stamp;
@@ -46,6 +49,8 @@ pub struct Router {
     endpoints: Vec<Arc<Endpoint>>,
     tables: HashMap<u32, TableState>,
     learned: Vec<u32>,
+    /// Conditions of derived types that do not fit their tables.
+    unfit: Vec<Arc<Hold>>,
     stamp: Stamp,
     buffer: Vec<u8>,
     actors: CheckedActor,
@@ -86,6 +91,7 @@ impl Router {
             endpoints,
             tables,
             learned: Vec::new(),
+            unfit: Vec::new(),
             stamp: Stamp::default(),
             buffer: Vec::new(),
             actors: CheckedActor::default(),
@@ -98,54 +104,71 @@ impl Router {
         let Some(state) = self.tables.get(&change.table.oid) else { return };
         let Some(plan) = &state.plan else { return };
         let kind = EventKind::of(&change.row);
-        let head = &plan.heads[kind as usize];
-        if !head.wanted {
+        let concerns = |head: &Head| head.wanted && head.on.contains(&kind);
+        if !plan.heads.iter().any(concerns) {
             return;
         }
         let view = View::new(&change.table, &change.row);
-        let mut event: Option<Arc<Event>> = None;
-        let mut head_end = 0;
-        for shape in &plan.shapes {
-            let hears = |endpoint: &&usize| {
-                let filter = &self.endpoints[**endpoint].filter;
-                hears_origin(filter, change.transaction.origin.as_ref())
-            };
-            let endpoints = shape.endpoints[kind as usize].iter().filter(hears);
-            let body = Body {
-                plan,
-                shape,
-                change,
-                view,
-                actor: change.actor.as_ref().filter(|a| self.actors.check(a)).map(|a| &a[..]),
-                options: Options { int8_as_number: self.settings.int8_as_number },
-                limit: self.settings.max_event_bytes,
-                trimmed: false,
-            };
-            if endpoints.clone().next().is_none() || !body.is_visible() {
+        let subject = gate::Subject { row: &change.row, view };
+        let model = plan.gate.judge(&subject);
+        if model == Verdict::Stop {
+            return;
+        }
+        let mut judged = Judged { plan, subject, model, endpoints: vec![None; plan.gates.len()] };
+        for (place, head) in plan.heads.iter().enumerate().filter(|(_, head)| concerns(head)) {
+            let own = head.gate.judge(&subject);
+            // What is derived from what is unknown, nobody could take back.
+            if matches!(own, Verdict::Stop | Verdict::Unknown | Verdict::Held) {
                 continue;
             }
-            let event = event.get_or_insert_with(|| {
-                let event = new_event(&self.settings, change, head, plan.hashes(change, &view));
-                write_head(
-                    &event,
-                    &head.text,
-                    self.stamp.text(event.commit_time),
-                    &mut self.buffer,
-                );
-                self.buffer.extend_from_slice(&plan.model);
-                head_end = self.buffer.len();
-                Arc::new(event)
-            });
-            let trimmed = write_body(body, head_end, &mut self.buffer);
-            let bytes = Bytes::copy_from_slice(&self.buffer);
-            out.extend(endpoints.map(|endpoint| Routed {
-                event: Arc::clone(event),
-                endpoint: *endpoint,
-                body: bytes.clone(),
-                shape: shape.hash,
-                trimmed,
-                hold: shape.visible.hold.clone(),
-            }));
+            let mut event: Option<Arc<Event>> = None;
+            let mut head_end = 0;
+            for shape in &plan.shapes {
+                let hears = |listener: &&Listener| {
+                    let filter = &self.endpoints[listener.endpoint].filter;
+                    hears_origin(filter, change.transaction.origin.as_ref())
+                };
+                let listeners = shape.listeners[place].iter().filter(hears);
+                let admitted: Vec<(usize, Admission)> = listeners
+                    .filter_map(|l| Some((l.endpoint, judged.admit(own, l.gate)?)))
+                    .collect();
+                let body = Body {
+                    plan,
+                    shape,
+                    change,
+                    view,
+                    actor: change.actor.as_ref().filter(|a| self.actors.check(a)).map(|a| &a[..]),
+                    options: Options { int8_as_number: self.settings.int8_as_number },
+                    limit: self.settings.max_event_bytes,
+                    trimmed: false,
+                };
+                if admitted.is_empty() || !body.is_visible() {
+                    continue;
+                }
+                let event = event.get_or_insert_with(|| {
+                    let event = new_event(&self.settings, change, head, plan.hashes(change, &view));
+                    write_head(
+                        &event,
+                        &head.text,
+                        self.stamp.text(event.commit_time),
+                        &mut self.buffer,
+                    );
+                    self.buffer.extend_from_slice(&plan.model);
+                    head_end = self.buffer.len();
+                    Arc::new(event)
+                });
+                let trimmed = write_body(body, head_end, &mut self.buffer);
+                let bytes = Bytes::copy_from_slice(&self.buffer);
+                out.extend(admitted.into_iter().map(|(endpoint, admission)| Routed {
+                    event: Arc::clone(event),
+                    endpoint,
+                    body: bytes.clone(),
+                    shape: shape.hash,
+                    trimmed,
+                    hold: shape.visible.hold.clone().or(admission.hold),
+                    failure: admission.failure,
+                }));
+            }
         }
         self.release_buffer();
     }
@@ -172,7 +195,20 @@ impl Router {
         let plan = self.tables.get(&table.oid).and_then(|state| state.plan.as_ref());
         let shapes = plan.map_or(&[][..], |plan| &plan.shapes).iter();
         let held = shapes.filter(|shape| shape.visible.hold.is_some());
-        held.flat_map(|shape| shape.endpoints.iter().flatten().copied()).collect()
+        let listeners = held.flat_map(|shape| shape.listeners.iter().flatten());
+        listeners.map(|listener| listener.endpoint).collect()
+    }
+
+    /// Endpoints for which events of `table`, as it is now, are held for a condition.
+    pub fn unfit_endpoints(&mut self, table: &Arc<Table>) -> Vec<usize> {
+        self.prepare(table);
+        let plan = self.tables.get(&table.oid).and_then(|state| state.plan.as_ref());
+        plan.map_or_else(Vec::new, |plan| plan.unfit_endpoints().collect())
+    }
+
+    /// Conditions of derived types that were found not to fit since this was last asked.
+    pub fn take_unfit(&mut self) -> Vec<Arc<Hold>> {
+        std::mem::take(&mut self.unfit)
     }
 
     /// Makes the plan of `table`, unless the one at hand is of the same relation.
@@ -197,6 +233,7 @@ impl Router {
         if plan.is_good() && state.model.learn(table) {
             self.learned.push(table.oid);
         }
+        self.unfit.extend(plan.unfit_types().cloned());
         state.plan = Some(plan);
     }
 
@@ -204,6 +241,43 @@ impl Router {
         if self.buffer.capacity() > KEPT_BUFFER {
             self.buffer = Vec::new();
         }
+    }
+}
+
+/// What the conditions say of one change, each asked once.
+struct Judged<'a> {
+    plan: &'a Plan,
+    subject: gate::Subject<'a>,
+    model: Verdict,
+    endpoints: Vec<Option<Verdict>>,
+}
+
+/// How an event goes to an endpoint.
+struct Admission {
+    hold: Option<Arc<Hold>>,
+    failure: Option<ConditionFailure>,
+}
+
+impl Judged<'_> {
+    /// Whether an event of a type whose own condition says `own` goes to an endpoint with that
+    /// condition: not if any of the three is false, and as a failure if any raises. Where one
+    /// depends on what is unknown, it goes.
+    fn admit(&mut self, own: Verdict, gate: Option<usize>) -> Option<Admission> {
+        let gate = gate.map(|gate| (gate, &self.plan.gates[gate]));
+        let endpoint = gate.map_or(Verdict::Pass, |(place, gate)| {
+            *self.endpoints[place].get_or_insert_with(|| gate.judge(&self.subject))
+        });
+        if endpoint == Verdict::Stop {
+            return None;
+        }
+        let held = self.plan.gate.hold().or(gate.and_then(|(_, gate)| gate.hold()));
+        let verdicts =
+            [(Whose::Model, self.model), (Whose::EventType, own), (Whose::Endpoint, endpoint)];
+        let failure = verdicts.into_iter().find_map(|(whose, verdict)| match verdict {
+            Verdict::Fails(error) => Some(ConditionFailure { whose, error }),
+            _ => None,
+        });
+        Some(Admission { hold: held.cloned(), failure })
     }
 }
 

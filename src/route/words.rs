@@ -5,8 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::change::{Row, Table};
+use crate::condition::Condition;
 use crate::config::Tables;
 use crate::event::Event;
+use crate::predicate::EvalError;
 
 /// What holds for all bodies.
 #[derive(Clone, Debug)]
@@ -52,9 +54,24 @@ pub struct BoundModel {
     pub event_prefix: String,
     /// Members of `user` and the columns they come from.
     pub user: Vec<(String, String)>,
+    /// What must be true of a change.
+    pub condition: Option<Condition>,
+    /// Events that some changes make besides.
+    pub derived: Vec<Derived>,
     /// The relation as it was when every name in every filter was last found in it; empty where
     /// that is not known.
     pub known_columns: Vec<KnownColumn>,
+}
+
+/// A derived event type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derived {
+    /// The type, as in `inventory.low_stock`.
+    pub event_type: String,
+    /// Changes that may make one.
+    pub on: Vec<EventKind>,
+    /// What must be true of the change besides.
+    pub condition: Option<Condition>,
 }
 
 /// A column of a relation that was good.
@@ -94,6 +111,28 @@ pub struct Routed {
     pub trimmed: bool,
     /// Why the event must not be sent before the configuration is fixed.
     pub hold: Option<Arc<Hold>>,
+    /// Why nobody knows whether it is to be sent; then it is not.
+    pub failure: Option<ConditionFailure>,
+}
+
+/// A condition raised an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConditionFailure {
+    /// Where the condition stands.
+    pub whose: Whose,
+    /// What it raised.
+    pub error: EvalError,
+}
+
+/// Where a condition stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// At the model.
+    Model,
+    /// At the derived event type.
+    EventType,
+    /// At the endpoint.
+    Endpoint,
 }
 
 /// Why events of a table are held for an endpoint.
@@ -114,6 +153,15 @@ pub enum Hold {
         column: String,
         /// Its name now.
         to: String,
+    },
+    /// A condition does not fit the table.
+    ConditionUnfit {
+        /// The table, as `schema.name`.
+        table: String,
+        /// Whose condition it is, as in `model store.Order`.
+        whose: String,
+        /// What is wrong.
+        problem: String,
     },
 }
 
@@ -141,6 +189,8 @@ impl BoundModel {
             events: vec![EventKind::Created, EventKind::Updated, EventKind::Deleted],
             event_prefix: name.to_owned(),
             user: Vec::new(),
+            condition: None,
+            derived: Vec::new(),
             known_columns: Vec::new(),
         }
     }

@@ -20,6 +20,7 @@ statements! {
     catalog_types
     claim_alerts
     claim_inbound
+    condition_fault
     copy_attempts
     count_repeats
     create_slot

@@ -3,10 +3,12 @@
 //! Facts are gathered first, in a session that PostgreSQL holds to changing nothing; the checks
 //! are small, independent of each other, and judge facts only.
 
+mod conditions;
 mod endpoints;
 mod facts;
 mod fields;
 mod inbound;
+mod placed;
 mod publication;
 mod server;
 mod slot;
@@ -94,6 +96,7 @@ const CHECKS: &[Check] = &[
     fields::columns,
     fields::user_columns,
     fields::sensitive,
+    conditions::fit,
     inbound::mappings,
     inbound::handlers,
 ];

@@ -372,6 +372,7 @@ mod tests {
             secrets: vec![],
             signature: vec![],
             filter: Filter::default(),
+            condition: None,
             headers: vec![],
             auth: None,
             tls: TlsFiles::default(),

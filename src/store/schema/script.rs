@@ -19,6 +19,7 @@ macro_rules! functions {
 
 const FUNCTIONS: &[&str] = functions! {
     assert_owner
+    condition_fault
     delivery_floor
     drop_partitions
     emit
