@@ -20,7 +20,7 @@ facts as (
            or pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 180000 as may_be_published,
            case
                when attribute.attcollation = 0 then 'none'
-               when not collation.collisdeterministic then 'none'
+               when not rule.collisdeterministic then 'none'
                when pg_catalog.getdatabaseencoding() <> 'UTF8' then 'equality'
                when locale.provider in ('c', 'b') and locale.collate in ('C', 'POSIX')
                 and locale.ctype in ('C', 'POSIX') then 'plain'
@@ -29,21 +29,21 @@ facts as (
                else 'equality'
            end as text_order
     from   pg_catalog.pg_attribute as attribute
-    left   join pg_catalog.pg_collation as collation on collation.oid = attribute.attcollation
+    left   join pg_catalog.pg_collation as rule on rule.oid = attribute.attcollation
     cross  join database
     cross  join lateral (
-        select case when collation.collprovider = 'd' then database.provider else collation.collprovider end as provider,
+        select case when rule.collprovider = 'd' then database.provider else rule.collprovider end as provider,
                case
-                   when collation.collprovider = 'd' and database.provider = 'b' then database.locale
-                   when collation.collprovider = 'd' then database.collate
-                   when collation.collprovider = 'b' then to_jsonb(collation) ->> 'colllocale'
-                   else collation.collcollate
+                   when rule.collprovider = 'd' and database.provider = 'b' then database.locale
+                   when rule.collprovider = 'd' then database.collate
+                   when rule.collprovider = 'b' then to_jsonb(rule) ->> 'colllocale'
+                   else rule.collcollate
                end as collate,
                case
-                   when collation.collprovider = 'd' and database.provider = 'b' then database.locale
-                   when collation.collprovider = 'd' then database.ctype
-                   when collation.collprovider = 'b' then to_jsonb(collation) ->> 'colllocale'
-                   else collation.collctype
+                   when rule.collprovider = 'd' and database.provider = 'b' then database.locale
+                   when rule.collprovider = 'd' then database.ctype
+                   when rule.collprovider = 'b' then to_jsonb(rule) ->> 'colllocale'
+                   else rule.collctype
                end as ctype
     ) as locale
     where  attribute.attrelid = any ($1)

@@ -1,6 +1,5 @@
 //! `condition`, wherever it stands. Whether it fits a table, only the database can tell.
 
-use super::fault::quoted;
 use super::reader::Problem;
 use super::value::Value;
 use crate::condition::Condition;
@@ -13,6 +12,6 @@ pub(super) fn read(value: &Value<'_>) -> Option<Option<Condition>> {
     }
     match text.parse() {
         Ok(condition) => Some(Some(condition)),
-        Err(error) => value.refuse(Problem::new(error.problem, error.fix).given(quoted(&text))),
+        Err(error) => value.refuse(Problem::new(error.problem, error.fix)),
     }
 }

@@ -14,6 +14,7 @@ use crate::event::budget::{Share, footprint};
 use crate::event::gate::Gate;
 use crate::event::job::{Alert, Entry, HoldReason, Job, Outcome, Parking, Severity, Then};
 use crate::event::{Attempt, Delivery, DeliveryId, ErrorClass};
+use crate::metrics::EndpointMetrics;
 use crate::route::{ConditionFailure, Hold, Routed, Whose};
 
 /// One lane, from outside.
@@ -22,6 +23,7 @@ pub(super) struct LaneHandle {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) sender: mpsc::UnboundedSender<ToLane>,
     pub(super) share: Arc<Share>,
+    metrics: EndpointMetrics,
     queued: Vec<Arc<Job>>,
 }
 
@@ -29,9 +31,9 @@ impl LaneHandle {
     pub(super) fn new(
         endpoint: Arc<Endpoint>,
         sender: mpsc::UnboundedSender<ToLane>,
-        share: Arc<Share>,
+        (share, metrics): (Arc<Share>, EndpointMetrics),
     ) -> Self {
-        Self { endpoint, sender, share, queued: Vec::new() }
+        Self { endpoint, sender, share, metrics, queued: Vec::new() }
     }
 }
 
@@ -123,6 +125,9 @@ impl Lanes {
         };
         let outcome = Outcome { job: Arc::clone(job), attempt, then: Then::Failed };
         self.gate.add_unlogged(outcome.answer_bytes());
+        let metrics = &self.lanes[index].metrics;
+        metrics.attempt_failed(ErrorClass::Condition.as_str());
+        metrics.failed.inc();
         let details = json!({"event_type": &**label, "error": error.to_string()});
         let subject = format!("{label} {message}");
         let text = format!("an event {label} fails unsent, since {message}; so will others");

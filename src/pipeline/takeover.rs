@@ -268,7 +268,8 @@ impl Setup {
             let parts = (Arc::clone(endpoint), client);
             let holds = (Arc::clone(&share), metrics);
             lanes.spawn(Lane::new(parts, inbox, around.clone(), holds, &state).run());
-            handles.push(LaneHandle::new(Arc::clone(endpoint), sender, share));
+            let holds = (share, self.metrics.endpoint(&endpoint.name));
+            handles.push(LaneHandle::new(Arc::clone(endpoint), sender, holds));
         }
         // A session of its own: keeping house may take long, and lanes read the queue meanwhile.
         let watching = Arc::new(SharedSession::new(lines.clone()));

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use super::error::EvalError;
 use super::float::Width;
 use super::numeric::Numeric;
+use super::text::trimmed;
 use super::time;
 use super::types::Type;
-use super::value::{EvalError, Value, trimmed};
+use super::value::Value;
 
 /// Whether values can be taken from one type to the other as PostgreSQL would, whatever its
 /// settings are.

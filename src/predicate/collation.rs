@@ -1,6 +1,6 @@
 //! Which collation an operator would use, by PostgreSQL's rules.
 
-use super::bind::BindError;
+use super::refusal::BindError;
 use crate::value::{Declared, TextOrder};
 
 /// `pg_collation.oid` of the database's own.

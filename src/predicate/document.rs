@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::error::EvalError;
 use super::numeric::Numeric;
-use super::value::EvalError;
 use crate::value::json;
 
 /// The two types, which differ in what they do with the unusual.

@@ -5,13 +5,14 @@ use std::cmp::Ordering;
 
 use super::cast::{cast, in_range, without_padding};
 use super::document::{self, Dialect};
+use super::error::{EvalError, Stop};
 use super::float::Width;
 use super::like;
 use super::node::{Class, Key, Node, Quantity, Test};
 use super::numeric::Numeric;
 use super::time::{self, Zone};
 use super::types::Type;
-use super::value::{EvalError, Stop, Value};
+use super::value::Value;
 use super::{Field, Row};
 use crate::condition::{Case, Comparison, Function, Operator, Shape};
 

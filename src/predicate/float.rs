@@ -1,7 +1,8 @@
 //! Floats as PostgreSQL reads, calculates and writes them.
 
+use super::error::EvalError;
 use super::numeric::Numeric;
-use super::value::{EvalError, trimmed};
+use super::text::trimmed;
 use crate::condition::Operator;
 
 /// The two widths.

@@ -1,6 +1,6 @@
 //! `like`: `%` for any text, `_` for one character, `\` before what stands for itself.
 
-use super::value::EvalError;
+use super::error::EvalError;
 
 /// Whether the whole of `text` is as `pattern` says.
 ///

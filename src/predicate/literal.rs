@@ -1,11 +1,12 @@
 //! What is written down, as a value of the type that it stands beside.
 
-use super::bind::BindError;
 use super::cast::read;
+use super::error::EvalError;
 use super::numeric::Numeric;
+use super::refusal::BindError;
 use super::time::{self, Zone};
 use super::types::Type;
-use super::value::{Constant, EvalError, Value};
+use super::value::{Constant, Value};
 use crate::value::json;
 
 /// A number: integer, bigint or numeric, whichever takes it first.

@@ -7,12 +7,15 @@ mod bind;
 mod cast;
 mod collation;
 mod document;
+mod error;
 mod eval;
 mod float;
 mod like;
 mod literal;
 mod node;
 mod numeric;
+mod refusal;
+mod text;
 mod time;
 mod typed;
 mod types;
@@ -21,11 +24,12 @@ mod value;
 use crate::condition::{Condition, Side};
 use crate::value::{Declared, TextOrder};
 
-pub use bind::BindError;
-pub use value::EvalError;
+pub use error::EvalError;
+pub use refusal::BindError;
 
+use error::Stop;
 use node::Node;
-use value::{Stop, Value};
+use value::Value;
 
 /// What of a table a condition may name.
 #[derive(Clone, Copy, Debug)]

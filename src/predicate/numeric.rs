@@ -7,7 +7,8 @@ use std::cmp::Ordering;
 use num_bigint::{BigInt, BigUint, Sign};
 use num_integer::Integer;
 
-use super::value::{EvalError, trimmed};
+use super::error::EvalError;
+use super::text::trimmed;
 
 /// Digits before the point.
 const MOST_DIGITS: i64 = 131_072;

@@ -1,13 +1,14 @@
 //! A step with its type, and how it takes another.
 
-use super::bind::BindError;
 use super::cast;
 use super::collation::Mark;
+use super::error::Stop;
 use super::eval::evaluate;
 use super::literal;
 use super::node::Node;
+use super::refusal::BindError;
 use super::types::Type;
-use super::value::{Constant, Stop};
+use super::value::Constant;
 use super::{Field, Row};
 use crate::condition::Side;
 

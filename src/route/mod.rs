@@ -8,8 +8,10 @@ mod body;
 mod emitted;
 mod fields;
 mod gate;
+mod judged;
 mod keys;
 mod paths;
+mod pen;
 mod plan;
 mod row;
 mod select;
@@ -30,18 +32,18 @@ pub use self::words::{
     RouterSettings, Whose,
 };
 
-use self::body::{Body, TooLarge};
 use self::fields::Subject;
 use self::gate::Verdict;
-use self::plan::{Head, Listener, Plan};
+use self::judged::Judged;
+use self::pen::Pen;
+use self::plan::{Head, Plan};
 use self::row::View;
-use self::select::hears_origin;
 use self::stamp::Stamp;
 use crate::change::{Change, Row, Table, Transaction};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, EventId, Seed};
 use crate::lsn::Position;
-use crate::value::{Options, json};
+use crate::value::json;
 
 /// Turns changes into events and bodies for each endpoint.
 pub struct Router {
@@ -114,60 +116,19 @@ impl Router {
         if model == Verdict::Stop {
             return;
         }
-        let mut judged = Judged { plan, subject, model, endpoints: vec![None; plan.gates.len()] };
+        let mut judged = Judged::new(plan, subject, model);
+        let mut pen = Pen {
+            settings: &self.settings,
+            endpoints: &self.endpoints,
+            stamp: &mut self.stamp,
+            buffer: &mut self.buffer,
+            actors: &mut self.actors,
+        };
         for (place, head) in plan.heads.iter().enumerate().filter(|(_, head)| concerns(head)) {
             let own = head.gate.judge(&subject);
             // What is derived from what is unknown, nobody could take back.
-            if matches!(own, Verdict::Stop | Verdict::Unknown | Verdict::Held) {
-                continue;
-            }
-            let mut event: Option<Arc<Event>> = None;
-            let mut head_end = 0;
-            for shape in &plan.shapes {
-                let hears = |listener: &&Listener| {
-                    let filter = &self.endpoints[listener.endpoint].filter;
-                    hears_origin(filter, change.transaction.origin.as_ref())
-                };
-                let listeners = shape.listeners[place].iter().filter(hears);
-                let admitted: Vec<(usize, Admission)> = listeners
-                    .filter_map(|l| Some((l.endpoint, judged.admit(own, l.gate)?)))
-                    .collect();
-                let body = Body {
-                    plan,
-                    shape,
-                    change,
-                    view,
-                    actor: change.actor.as_ref().filter(|a| self.actors.check(a)).map(|a| &a[..]),
-                    options: Options { int8_as_number: self.settings.int8_as_number },
-                    limit: self.settings.max_event_bytes,
-                    trimmed: false,
-                };
-                if admitted.is_empty() || !body.is_visible() {
-                    continue;
-                }
-                let event = event.get_or_insert_with(|| {
-                    let event = new_event(&self.settings, change, head, plan.hashes(change, &view));
-                    write_head(
-                        &event,
-                        &head.text,
-                        self.stamp.text(event.commit_time),
-                        &mut self.buffer,
-                    );
-                    self.buffer.extend_from_slice(&plan.model);
-                    head_end = self.buffer.len();
-                    Arc::new(event)
-                });
-                let trimmed = write_body(body, head_end, &mut self.buffer);
-                let bytes = Bytes::copy_from_slice(&self.buffer);
-                out.extend(admitted.into_iter().map(|(endpoint, admission)| Routed {
-                    event: Arc::clone(event),
-                    endpoint,
-                    body: bytes.clone(),
-                    shape: shape.hash,
-                    trimmed,
-                    hold: shape.visible.hold.clone().or(admission.hold),
-                    failure: admission.failure,
-                }));
+            if !matches!(own, Verdict::Stop | Verdict::Unknown | Verdict::Held) {
+                pen.write((change, view), &mut judged, (place, own), out);
             }
         }
         self.release_buffer();
@@ -244,43 +205,6 @@ impl Router {
     }
 }
 
-/// What the conditions say of one change, each asked once.
-struct Judged<'a> {
-    plan: &'a Plan,
-    subject: gate::Subject<'a>,
-    model: Verdict,
-    endpoints: Vec<Option<Verdict>>,
-}
-
-/// How an event goes to an endpoint.
-struct Admission {
-    hold: Option<Arc<Hold>>,
-    failure: Option<ConditionFailure>,
-}
-
-impl Judged<'_> {
-    /// Whether an event of a type whose own condition says `own` goes to an endpoint with that
-    /// condition: not if any of the three is false, and as a failure if any raises. Where one
-    /// depends on what is unknown, it goes.
-    fn admit(&mut self, own: Verdict, gate: Option<usize>) -> Option<Admission> {
-        let gate = gate.map(|gate| (gate, &self.plan.gates[gate]));
-        let endpoint = gate.map_or(Verdict::Pass, |(place, gate)| {
-            *self.endpoints[place].get_or_insert_with(|| gate.judge(&self.subject))
-        });
-        if endpoint == Verdict::Stop {
-            return None;
-        }
-        let held = self.plan.gate.hold().or(gate.and_then(|(_, gate)| gate.hold()));
-        let verdicts =
-            [(Whose::Model, self.model), (Whose::EventType, own), (Whose::Endpoint, endpoint)];
-        let failure = verdicts.into_iter().find_map(|(whose, verdict)| match verdict {
-            Verdict::Fails(error) => Some(ConditionFailure { whose, error }),
-            _ => None,
-        });
-        Some(Admission { hold: held.cloned(), failure })
-    }
-}
-
 impl Plan {
     fn hashes(&self, change: &Change, view: &View<'_>) -> [u64; 2] {
         match change.row {
@@ -301,17 +225,6 @@ impl CheckedActor {
             self.0 = Some(actor.clone());
         }
         valid
-    }
-}
-
-fn new_event(settings: &RouterSettings, change: &Change, head: &Head, keys: [u64; 2]) -> Event {
-    let place = (change.position, &*change.transaction);
-    Event {
-        id: event_id(settings, place, &head.event_type),
-        event_type: Arc::clone(&head.event_type),
-        position: change.position,
-        commit_time: change.transaction.commit_time,
-        keys,
     }
 }
 
@@ -336,14 +249,4 @@ fn write_head(event: &Event, head: &[u8], timestamp: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(head);
     out.extend_from_slice(timestamp.as_bytes());
     out.push(b'"');
-}
-
-/// Writes the body after its head; returns whether it had to be trimmed.
-fn write_body(body: Body<'_>, head_end: usize, out: &mut Vec<u8>) -> bool {
-    out.truncate(head_end);
-    let Err(TooLarge) = body.write(out) else { return false };
-    out.truncate(head_end);
-    // A trimmed body is never too large to be written.
-    let _ = Body { trimmed: true, ..body }.write(out);
-    true
 }

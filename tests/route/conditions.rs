@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use walhook::change::{OldTuple, ReplicaIdentity};
+use walhook::change::{OldTuple, ReplicaIdentity, Row};
 use walhook::condition::Condition;
 use walhook::endpoint::{Endpoint, Filter};
 use walhook::predicate::EvalError;
@@ -124,7 +124,7 @@ fn there_is_no_old_row_of_an_insert_and_no_new_one_of_a_delete() {
     let full = || OldTuple::Full(tuple(&OLD));
     let mut router = router(["", "", "old.id is null or new.id is null"]);
     assert_eq!(routed(&mut router, &change(&table, insert(&NEW))).len(), 1);
-    assert_eq!(routed(&mut router, &change(&table, delete(full()))).len(), 1);
+    assert_eq!(routed(&mut router, &change(&table, Row::Delete { old: full() })).len(), 1);
     assert_eq!(routed(&mut router, &change(&table, update(full(), &NEW))).len(), 0);
 }
 
