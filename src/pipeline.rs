@@ -16,7 +16,6 @@ mod forecast;
 mod gap;
 mod lanes;
 mod models;
-mod reconfigure;
 mod replay;
 mod roster;
 mod run;
@@ -214,6 +213,9 @@ impl Reader {
         if self.replay.is_new(change.position) {
             self.router.route(change, &mut self.routed);
             self.dispatch(change.position);
+            for hold in self.router.take_unfit() {
+                self.lanes.alert_unfit(&hold);
+            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! A pipeline at work: reading, reconnecting, draining.
 
+mod reconfigure;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::reconfigure::Followed;
 use super::roster::Roster;
 use super::setup::{Epoch, Left, Setup, TakeoverError};
 use super::{Pause, ReadError, Reader, gap};
@@ -15,6 +16,7 @@ use crate::event::gate::Gate;
 use crate::replication::{ReplicationError, Stream, System};
 use crate::shutdown::Shutdown;
 use crate::store::{Lines, Session, StoreError, chain, reconnect_backoff};
+use reconfigure::Followed;
 
 /// How long the last batch of the log may take at a stop, beyond the grace for requests.
 const LAST_WORDS: Duration = Duration::from_secs(5);

@@ -258,7 +258,7 @@ impl Setup {
         let reader = Reader {
             capture: Capture::new(self.routing.max_event_bytes),
             router,
-            lanes: Lanes::new(handles),
+            lanes: Lanes::new(handles, Arc::clone(&gate)),
             told: Told::default(),
             early: roster.early(),
             replay,

@@ -26,6 +26,7 @@ statements! {
     catalog_types
     claim_alerts
     claim_inbound
+    condition_fault
     configuration
     configuration_changes
     copy_attempts
@@ -65,6 +66,7 @@ statements! {
     make_partitions
     mapping_faults
     mirror_applications
+    mirror_event_types
     mirror_models
     modelled_tables
     next_due

@@ -415,6 +415,7 @@ mod tests {
             signature: vec![],
             filter: Filter::default(),
             transform: None,
+            condition: None,
             headers: vec![],
             auth: None,
             tls: TlsFiles::default(),

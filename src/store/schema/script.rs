@@ -68,6 +68,7 @@ const FUNCTIONS: &[&str] = functions! {
     check_url
     check_word
     closest_word
+    condition_fault
     configuration_changed
     create_endpoint
     delivery_floor
