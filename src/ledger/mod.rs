@@ -4,6 +4,7 @@
 //! the LSN handed to the reader. It never decides what becomes of a delivery: lanes do.
 
 mod draft;
+mod part;
 mod window;
 
 use std::sync::Arc;
@@ -16,10 +17,11 @@ use uuid::Uuid;
 
 use crate::config::LogPayload;
 use crate::event::gate::{FULL_BATCH, Gate};
-use crate::event::job::{Entry, Fare, Outcome};
+use crate::event::job::{Entry, Fare, Job};
 use crate::lsn::Lsn;
-use crate::store::{Batch, Checkpoint, Lines, Session, StoreError, chain};
+use crate::store::{Batch, Checkpoint, Form, Lines, Session, StoreError, chain};
 use draft::Draft;
+use part::Part;
 use window::{Former, Window};
 
 /// Rows of one batch. COPY's cost a row no longer falls beyond this.
@@ -72,6 +74,9 @@ pub struct Ledger {
     session: Option<Session>,
     window: Window,
     draft: Draft,
+    /// Deliveries under way whose rows the queue refuses. The checkpoint stays where it is until
+    /// they have ended: what is beyond it comes again after a crash.
+    memory_only: Vec<Arc<Job>>,
     /// The last one written.
     checkpoint: Checkpoint,
     checkpointed_at: Instant,
@@ -109,6 +114,7 @@ impl Ledger {
             session: None,
             window,
             draft: Draft::default(),
+            memory_only: Vec::new(),
             checkpoint,
             checkpointed_at: Instant::now(),
             buffer: BytesMut::new(),
@@ -183,7 +189,8 @@ impl Ledger {
 
     /// In the window a delivery is settled as soon as its row is in the draft: the checkpoint of
     /// the same transaction says so, and nobody hears of it before the commit.
-    fn settle(&mut self, job: &crate::event::job::Job, now: Instant) {
+    fn settle(&mut self, job: &Job, now: Instant) {
+        self.memory_only.retain(|other| other.delivery.id != job.delivery.id);
         if let Some(slot) = job.slot {
             self.window.settle(slot, job.delivery.id, now.into_std());
         }
@@ -246,7 +253,9 @@ impl Ledger {
             }
             self.gate.remove_unlogged(draft.outcomes.len(), draft.answer_bytes);
             for job in &draft.marked {
-                job.set_row_version(1);
+                if !self.memory_only.iter().any(|other| Arc::ptr_eq(other, job)) {
+                    job.set_row_version(1);
+                }
             }
             self.confirmed.send_replace(self.checkpoint.confirmed);
             self.checkpointed_at = Instant::now();
@@ -259,57 +268,42 @@ impl Ledger {
     }
 
     /// Writes `draft` in as many transactions as PostgreSQL's opinion of its values makes
-    /// necessary; the last one carries the checkpoint `goal` and everything but log rows.
+    /// necessary; the last one carries the checkpoint `goal`.
     async fn write(&mut self, draft: &Draft, goal: Checkpoint) -> Result<(), StoreError> {
         let fares: Vec<Fare> = draft.fares.values().cloned().collect();
         // A part is settled beyond a watermark that does not move before the last one.
-        let commits = draft.outcomes.iter().map(|o| o.job.delivery.event.id.commit_milliseconds());
-        let part_floor = self.checkpoint.replay_floor.min(floor_of(commits.min()));
-        let mut parts = vec![&draft.outcomes[..]];
-        let mut refusal: Option<String> = None;
-        while let Some(outcomes) = parts.pop() {
-            let is_last = parts.is_empty();
+        let replay_floor = self.checkpoint.replay_floor.min(floor_of(draft.earliest_commit()));
+        let mut parts = vec![Part::all_of(draft, &fares)];
+        while let Some(part) = parts.pop() {
             let flush = self.checkpoint.flush + 1;
-            let checkpoint = match is_last {
+            let checkpoint = match parts.is_empty() && self.memory_only.is_empty() {
                 true => Checkpoint { flush, ..goal.clone() },
-                false => Checkpoint { flush, replay_floor: part_floor, ..self.checkpoint.clone() },
+                false => Checkpoint { flush, replay_floor, ..self.checkpoint.clone() },
             };
-            let batch = Batch {
-                outcomes,
-                keep: self.settings.keep,
-                refusal: refusal.as_deref(),
-                parked: if is_last { &draft.parked } else { &[] },
-                rescheduled: if is_last { &draft.rescheduled } else { &[] },
-                settled: if is_last { &draft.settled } else { &[] },
-                fares: if is_last { &fares } else { &[] },
-                alerts: if is_last { &draft.alerts } else { &[] },
-                checkpoint: Some(&checkpoint),
-            };
-            match self.commit(&batch).await {
+            match self.commit(&part.batch(self.settings.keep, &checkpoint)).await {
                 Ok(unwritten) => {
                     self.checkpoint = checkpoint;
-                    refusal = None;
                     for place in unwritten {
-                        self.draft.fare(fares[place].clone());
+                        self.draft.fare(part.fares[place].clone());
                         self.draft.touch(std::time::Instant::now());
                     }
+                    if let Some((job, is_retry)) = part.ended(draft) {
+                        self.gate.give_up(job, is_retry);
+                    }
                 }
-                Err(error) if error.is_about_data() && outcomes.len() > 1 => {
-                    let (first, second) = outcomes.split_at(outcomes.len() / 2);
-                    parts.extend([second, first]);
-                }
-                Err(error) if error.is_about_data() && outcomes.len() == 1 => {
-                    if refusal.is_some() {
-                        tracing::error!(
-                            delivery = %outcomes[0].job.delivery.id.0,
-                            error = %chain(&error),
-                            "an attempt cannot be logged and is left out of the log",
-                        );
-                        parts.push(&[]);
-                        refusal = None;
-                    } else {
-                        parts.push(outcomes);
-                        refusal = Some(refused(&outcomes[0], &error));
+                Err(error) if error.is_about_data() => {
+                    let reason = format!("refused: {}", chain(&error));
+                    match (part.halves(), part.lesser(&reason)) {
+                        (Some([first, second]), _) => parts.extend([second, first]),
+                        (None, Some(lesser)) => {
+                            tell_of_refusal(&lesser, &error);
+                            parts.push(lesser);
+                        }
+                        (None, None) if part.is_dispensable() => {
+                            self.leave_out(&part, &error);
+                            parts.push(Part::default());
+                        }
+                        (None, None) => return Err(error),
                     }
                 }
                 Err(error) => return Err(error),
@@ -317,6 +311,14 @@ impl Ledger {
         }
         self.trim().await;
         Ok(())
+    }
+
+    /// A single row is refused in every form, and what it tells of goes on without it.
+    fn leave_out(&mut self, part: &Part<'_>, error: &StoreError) {
+        let delivery = part.delivery().map(tracing::field::display);
+        tracing::error!(delivery, error = %chain(error), "a row is refused and is left out");
+        // Nothing but its end will be written of it, so nothing behind it is settled before.
+        self.memory_only.extend(part.marked().cloned());
     }
 
     /// One transaction, tried until PostgreSQL takes it or refuses its data; returns the places of
@@ -418,9 +420,11 @@ fn milliseconds_of(floor: Uuid) -> u64 {
     (floor.as_u128() >> 80) as u64
 }
 
-fn refused(outcome: &Outcome, error: &StoreError) -> String {
-    let delivery = outcome.job.delivery.id.0;
-    let error = chain(error);
-    tracing::warn!(%delivery, error, "the log refuses a row; it goes without body and response");
-    format!("logged without body and response: {error}")
+fn tell_of_refusal(lesser: &Part<'_>, error: &StoreError) {
+    let (delivery, error) = (lesser.delivery().map(tracing::field::display), chain(error));
+    if matches!(lesser.form, Form::Ended(_)) {
+        tracing::error!(delivery, error, "the queue refuses a delivery; it ends as failed");
+    } else {
+        tracing::warn!(delivery, error, "a row is refused; it goes without what receivers say");
+    }
 }

@@ -29,8 +29,8 @@ pub struct Batch<'a> {
     pub outcomes: &'a [Outcome],
     /// Which of them keep the body.
     pub keep: LogPayload,
-    /// Why the rows go without body and response, if PostgreSQL refused them with.
-    pub refusal: Option<&'a str>,
+    /// How they and the queue's rows are written.
+    pub form: &'a Form,
     /// New rows of the queue.
     pub parked: &'a [ParkedJob],
     /// Rows of the queue that change.
@@ -43,6 +43,20 @@ pub struct Batch<'a> {
     pub alerts: &'a [Alert],
     /// How far everything is settled once this is written.
     pub checkpoint: Option<&'a Checkpoint>,
+}
+
+/// How rows are written, after PostgreSQL has refused a single one for its data. Each carries the
+/// reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// With everything.
+    #[default]
+    Whole,
+    /// Rows of the log without body and response; those of both with the reason in place of the
+    /// message.
+    Bare(String),
+    /// Deliveries that go to the queue, or are in it, end as failed in the log instead.
+    Ended(String),
 }
 
 /// A delivery that goes to the queue.
@@ -82,6 +96,16 @@ pub struct Rescheduled {
     pub version: i32,
     /// How it waits from now on.
     pub wait: Wait,
+}
+
+impl Form {
+    /// Why rows go without what receivers may have put into them, if they do.
+    fn bare(&self) -> Option<&str> {
+        match self {
+            Self::Bare(reason) => Some(reason),
+            Self::Whole | Self::Ended(_) => None,
+        }
+    }
 }
 
 impl Session {
@@ -125,12 +149,10 @@ impl Session {
         if !batch.outcomes.is_empty() {
             self.copy(batch, buffer).await?;
         }
-        if !batch.parked.is_empty() {
-            self.store_bodies(batch.parked).await?;
-            self.park(batch.parked).await?;
-        }
-        if !batch.rescheduled.is_empty() {
-            self.reschedule(batch.rescheduled).await?;
+        if let Form::Ended(reason) = batch.form {
+            self.fail(batch, reason).await?;
+        } else {
+            self.queue(batch).await?;
         }
         if !batch.settled.is_empty() {
             let (ids, versions): (Vec<Uuid>, Vec<i32>) = batch.settled.iter().copied().unzip();
@@ -151,6 +173,52 @@ impl Session {
         Ok(unwritten)
     }
 
+    async fn queue(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        if !batch.parked.is_empty() {
+            self.store_bodies(batch.parked).await?;
+            self.park(batch.parked, batch.form).await?;
+        }
+        if !batch.rescheduled.is_empty() {
+            self.reschedule(batch.rescheduled, batch.form).await?;
+        }
+        Ok(())
+    }
+
+    /// What the queue refuses ends in the log.
+    async fn fail(&self, batch: &Batch<'_>, reason: &str) -> Result<(), StoreError> {
+        for ParkedJob { job, wait } in batch.parked {
+            let delivery = &job.delivery;
+            let event = &delivery.event;
+            self.rows(
+                "log a delivery that the queue refuses",
+                sql::fail_parked,
+                &[
+                    &delivery.id.0,
+                    &wait.attempts,
+                    &delivery.endpoint.0,
+                    &pg_lsn(event.position.commit),
+                    &ordinal(event.position.ordinal),
+                    &event.id.to_string(),
+                    &&*event.event_type,
+                    &Micros(event.commit_time),
+                    &wait.status_code,
+                    &reason,
+                    &&*delivery.body,
+                ],
+            )
+            .await?;
+        }
+        for Rescheduled { delivery, version, wait } in batch.rescheduled {
+            self.rows(
+                "log a delivery that the queue refuses to change",
+                sql::fail_queued,
+                &[delivery, version, &wait.attempts, &wait.status_code, &reason],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
     async fn copy(&self, batch: &Batch<'_>, buffer: &mut BytesMut) -> Result<(), StoreError> {
         let failed = |source| StoreError::Statement { doing: "write the log", source };
         let statement = self.prepared(sql::copy_attempts).await.map_err(failed)?;
@@ -158,7 +226,7 @@ impl Session {
         let mut sink = std::pin::pin!(sink);
         copy::begin(buffer);
         for outcome in batch.outcomes {
-            copy::row(outcome, batch.keep, batch.refusal, buffer);
+            copy::row(outcome, batch.keep, batch.form.bare(), buffer);
             if buffer.len() >= PIECE {
                 sink.feed(buffer.split().freeze()).await.map_err(failed)?;
             }
@@ -197,7 +265,7 @@ impl Session {
         Ok(())
     }
 
-    async fn park(&self, parked: &[ParkedJob]) -> Result<(), StoreError> {
+    async fn park(&self, parked: &[ParkedJob], form: &Form) -> Result<(), StoreError> {
         let column = |f: fn(&ParkedJob) -> i64| parked.iter().map(f).collect::<Vec<i64>>();
         let id: Vec<Uuid> = parked.iter().map(|p| p.job.delivery.id.0).collect();
         let endpoint: Vec<Uuid> = parked.iter().map(|p| p.job.delivery.endpoint.0).collect();
@@ -218,7 +286,7 @@ impl Session {
             .map(|p| i32::try_from(p.job.delivery.body.len()).unwrap_or(i32::MAX))
             .collect();
         let Waits { state, delay_us, hold_reason, attempts, charged, status, error } =
-            Waits::of(parked.iter().map(|p| &p.wait));
+            Waits::of(parked.iter().map(|p| &p.wait), form);
         self.rows(
             "park deliveries",
             sql::park,
@@ -247,11 +315,11 @@ impl Session {
         Ok(())
     }
 
-    async fn reschedule(&self, rescheduled: &[Rescheduled]) -> Result<(), StoreError> {
+    async fn reschedule(&self, rescheduled: &[Rescheduled], form: &Form) -> Result<(), StoreError> {
         let id: Vec<Uuid> = rescheduled.iter().map(|r| r.delivery).collect();
         let version: Vec<i32> = rescheduled.iter().map(|r| r.version).collect();
         let Waits { state, delay_us, hold_reason, attempts, charged, status, error } =
-            Waits::of(rescheduled.iter().map(|r| &r.wait));
+            Waits::of(rescheduled.iter().map(|r| &r.wait), form);
         self.rows(
             "reschedule deliveries",
             sql::reschedule,
@@ -275,7 +343,7 @@ struct Waits<'a> {
 }
 
 impl<'a> Waits<'a> {
-    fn of(waits: impl Iterator<Item = &'a Wait>) -> Self {
+    fn of(waits: impl Iterator<Item = &'a Wait>, form: &'a Form) -> Self {
         let mut columns = Self::default();
         for wait in waits {
             columns.state.push(wait.state);
@@ -284,7 +352,7 @@ impl<'a> Waits<'a> {
             columns.attempts.push(wait.attempts);
             columns.charged.push(wait.charged);
             columns.status.push(wait.status_code);
-            columns.error.push(wait.error_message.as_deref());
+            columns.error.push(form.bare().or(wait.error_message.as_deref()));
         }
         columns
     }

@@ -22,7 +22,7 @@ pub use alerts::{DueAlert, Told};
 pub use endpoints::{EndpointState, Health, LoadedEndpoint};
 pub use house::TableState;
 pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};
-pub use ledger::{Batch, ParkedJob, Rescheduled, Wait};
+pub use ledger::{Batch, Form, ParkedJob, Rescheduled, Wait};
 pub use lines::Lines;
 pub use owner::{Checkpoint, SlotState};
 pub use queue::{BlockedRun, Bound, Page, QueuedDelivery};

@@ -29,6 +29,8 @@ statements! {
     endpoint_state
     endpoint_states
     fail_inbound
+    fail_parked
+    fail_queued
     forget_inbound
     forget_rejections
     gap_times

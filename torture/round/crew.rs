@@ -144,8 +144,7 @@ impl Crew {
 fn is_bad(line: &str) -> bool {
     line.contains("\"level\":\"ERROR\"")
         || line.contains("panicked at")
-        || line.contains("cannot be logged")
-        || line.contains("the log refuses")
+        || line.contains("a row is refused")
 }
 
 /// The most memory that a process had so far.

@@ -203,6 +203,7 @@ impl Lane {
         let parked_all = Arc::clone(&self.parked_all);
         loop {
             let now = Instant::now();
+            self.let_go();
             self.brake(now);
             self.reconsider(now);
             self.connections.trim(now);
