@@ -11,3 +11,8 @@ grant update (state, disabled_reason, consecutive_failures, failing_since, updat
 grant execute on function walhook.on_inbound(text, text, regprocedure) to walhook_admin;
 grant execute on function walhook.off_inbound(text, text, text) to walhook_admin;
 grant execute on function walhook.retry_inbound(bigint) to walhook_admin;
+
+grant insert, update, delete on walhook.application, walhook.model, walhook.event_type to walhook_admin;
+grant execute on function walhook.watch(regclass, text) to walhook_admin;
+grant execute on function walhook.unwatch(regclass) to walhook_admin;
+revoke all on walhook.endpoint_secret from walhook_viewer, walhook_admin;

@@ -64,6 +64,7 @@ async fn everything_is_there_after_init_and_a_second_one_changes_little() {
             "roles walhook_admin, walhook_viewer",
             "log partitions",
             "publication walhook",
+            "installation",
             "table public.orders",
             "table public.plain",
             &format!("slot {}", database.name),
@@ -303,7 +304,7 @@ async fn the_printed_script_brings_psql_to_the_same_end() {
     psql.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("psql reads");
     assert!(psql.wait().expect("psql ends").success());
     let (_, lines) = install(&database, &wanted).await;
-    assert_eq!(marks(&lines, Mark::Already).len(), 8, "{lines:#?}");
+    assert_eq!(marks(&lines, Mark::Already).len(), 9, "{lines:#?}");
 }
 
 #[tokio::test]

@@ -13,3 +13,7 @@ select s.slot_name,
        'ffffffff-ffff-ffff-ffff-ffffffffffff'
 from   pg_replication_slots as s
 where  s.slot_name = :'slot';
+-- What was configured before has its message in WAL that is skipped.
+update walhook.endpoint   set active_from = '0/0' where active_from is null and removed_at is null;
+update walhook.model      set active_from = '0/0' where active_from is null;
+update walhook.event_type set active_from = '0/0' where active_from is null;

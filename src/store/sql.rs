@@ -11,6 +11,8 @@ macro_rules! statements {
 }
 
 statements! {
+    activate
+    activate_all
     assert_owner
     backlog_page
     blocked_run
@@ -20,6 +22,7 @@ statements! {
     catalog_types
     claim_alerts
     claim_inbound
+    configuration
     copy_attempts
     count_repeats
     create_slot
@@ -54,6 +57,8 @@ statements! {
     modelled_tables
     next_due
     next_inbound
+    next_secret_expiry
+    note_fault
     park
     peek_slot
     pending_counts

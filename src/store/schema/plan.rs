@@ -18,6 +18,7 @@ pub fn plan(observed: &Observed, installation: &Installation) -> Vec<Step> {
     }
     let mut steps = schema(observed);
     steps.push(publication(observed, installation));
+    steps.push(record(observed, installation));
     steps.extend(via_root(observed, installation));
     steps.extend(observed.tables.iter().map(|state| table(state, observed, installation)));
     steps.extend(slot(observed, installation));
@@ -113,6 +114,20 @@ fn publication(observed: &Observed, installation: &Installation) -> Step {
             essential(run(subject, "created", sql))
         }
     }
+}
+
+/// `watch` and `unwatch` change the publication of this installation.
+fn record(observed: &Observed, installation: &Installation) -> Step {
+    let values = [
+        ("slot", installation.slot.as_str()),
+        ("publication", installation.publication.as_str()),
+    ];
+    let sql = fill(script::RECORD_INSTALLATION, &values);
+    let mut step = run("installation", "known to watch and unwatch", sql);
+    if let Action::Run(run) = &mut step.action {
+        run.is_upkeep = observed.version == MIGRATIONS.len() as i32;
+    }
+    step
 }
 
 /// Changes in partitions belong to the root table's model; without this option they would come

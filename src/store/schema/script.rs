@@ -9,6 +9,7 @@ pub const MIGRATIONS: &[(i32, &str)] = &[
     (1, include_str!("../../../sql/schema/0001_walhook.sql")),
     (2, include_str!("../../../sql/schema/0002_inbound.sql")),
     (3, include_str!("../../../sql/schema/0003_alerts.sql")),
+    (4, include_str!("../../../sql/schema/0004_sql_face.sql")),
 ];
 
 macro_rules! functions {
@@ -17,22 +18,49 @@ macro_rules! functions {
     };
 }
 
+/// Those that a function in plain SQL calls come before it: its body is checked when it is made.
 const FUNCTIONS: &[&str] = functions! {
+    caller
+    is_daemon_writing
+    duration_text
+    may_manage
+    log_operation
     assert_owner
+    bury_endpoint
+    check_application
+    check_endpoint
+    check_event_type
+    check_model
+    configuration_changed
+    create_endpoint
     delivery_floor
     drop_partitions
     emit
+    give_partitions_full_identity
+    hide_secrets
     inbound_processors
     inbound_statements
+    keep_application
+    keep_endpoint
+    keep_event_type
+    keep_model
+    keep_signing_secret
     make_partitions
+    managed_endpoint
     mapping_faults
     mapping_statement
     off_inbound
     on_inbound
+    refuse
     retry_inbound
+    rotate_secret
     run_inbound
+    set_secret
     set_user
+    take_secret
     take_slot
+    unwatch
+    watch
 };
 const VIEWS: &str = include_str!("../../../sql/views.sql");
 pub(super) const GRANTS: &str = include_str!("../../../sql/grants.sql");
@@ -57,6 +85,7 @@ templates! {
     PUBLISH_TABLE = "publish_table";
     PUBLISH_VIA_ROOT = "publish_via_root";
     RAISE_GAP = "raise_gap";
+    RECORD_INSTALLATION = "record_installation";
     RECORD_MIGRATION = "record_migration";
     ROLES = "roles";
     SETTINGS = "settings";

@@ -1,0 +1,44 @@
+create or replace function walhook.keep_application()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if walhook.is_daemon_writing() then
+        return case tg_op when 'DELETE' then old else new end;
+    end if;
+    if tg_op <> 'INSERT' and old.managed_by = 'config' then
+        raise exception 'application %: it lives in config.toml', old.name
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Change it there and reload the daemon (SIGHUP).';
+    end if;
+    if tg_op = 'DELETE' then
+        if old.name = 'default' or exists (
+            select
+            from   walhook.endpoint as e
+            where  e.application = old.name
+            and    e.removed_at is null
+        ) then
+            perform walhook.refuse('name', format('application %s is in use', old.name), 'Delete its endpoints first; default always exists.');
+        end if;
+        return old;
+    end if;
+    if tg_op = 'INSERT' then
+        new.managed_by := 'sql';
+        new.created_by := walhook.caller();
+        new.created_at := now();
+    elsif new.name <> old.name then
+        perform walhook.refuse('name', 'an application keeps its name', 'Insert another one and move the endpoints.');
+    end if;
+    perform walhook.check_application(new);
+    new.updated_at := now();
+    return new;
+end
+$$;
+comment on function walhook.keep_application() is 'Checks what is written into walhook.application.';
+revoke all on function walhook.keep_application() from public;
+
+create or replace trigger application_kept
+    before insert or update or delete on walhook.application
+    for each row execute function walhook.keep_application();
