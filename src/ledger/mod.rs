@@ -4,10 +4,12 @@
 //! the LSN handed to the reader. It never decides what becomes of a delivery: lanes do.
 
 mod draft;
+mod eye;
 mod part;
 mod window;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -21,6 +23,7 @@ use crate::event::job::{Entry, Fare, Job};
 use crate::lsn::Lsn;
 use crate::store::{Batch, Checkpoint, Form, Lines, Session, StoreError, chain};
 use draft::Draft;
+use eye::Eye;
 use part::Part;
 use window::{Former, Window};
 
@@ -40,10 +43,6 @@ const STALL: Duration = Duration::from_millis(500);
 /// more than [`IDLE_BYTES`]: each checkpoint makes WAL, which makes the next keepalive.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 const IDLE_BYTES: u64 = 64 * 1024;
-
-/// Batches take milliseconds; one that takes this long waits for somebody's lock, or for a disk or
-/// a network that operators should know of.
-const LONG: Duration = Duration::from_secs(10);
 
 /// Checkpoints kept for whoever looks.
 const CHECKPOINTS_KEPT: i64 = 100;
@@ -72,6 +71,8 @@ pub struct Ledger {
     /// Whether the log takes rows; readyz asks.
     writable: watch::Sender<bool>,
     session: Option<Session>,
+    /// The server's process for it.
+    backend: Arc<AtomicI32>,
     window: Window,
     draft: Draft,
     /// Deliveries under way whose rows the queue refuses. The checkpoint stays where it is until
@@ -112,6 +113,7 @@ impl Ledger {
             confirmed: signals.confirmed,
             writable: signals.writable,
             session: None,
+            backend: Arc::default(),
             window,
             draft: Draft::default(),
             memory_only: Vec::new(),
@@ -326,14 +328,8 @@ impl Ledger {
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<Vec<usize>, StoreError> {
         let mut backoff = crate::store::reconnect_backoff();
         loop {
-            let writable = self.writable.clone();
-            let written = match with_an_eye_on(self.try_commit(batch), &writable).await {
-                // The former session was gone before it said so, and its commit came through.
-                Err(error) if error.is_about_data() && self.is_written(batch).await => {
-                    Ok(Vec::new())
-                }
-                other => other,
-            };
+            let eye = self.eye();
+            let written = eye.on(self.commit_once(batch)).await;
             let error = match written {
                 Ok(unwritten) => {
                     self.writable.send_if_modified(|writable| !std::mem::replace(writable, true));
@@ -354,6 +350,14 @@ impl Ledger {
         }
     }
 
+    async fn commit_once(&mut self, batch: &Batch<'_>) -> Result<Vec<usize>, StoreError> {
+        match self.try_commit(batch).await {
+            // The former session was gone before it said so, and its commit came through.
+            Err(error) if error.is_about_data() && self.is_written(batch).await => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
     /// Whether the batch's own checkpoint is the newest.
     async fn is_written(&self, batch: &Batch<'_>) -> bool {
         let Some(session) = &self.session else { return false };
@@ -370,6 +374,7 @@ impl Ledger {
             None => {
                 let session = self.settings.lines.open().await?;
                 let session = self.session.insert(session);
+                self.backend.store(session.backend().await?, Ordering::Relaxed);
                 // The former session may have broken after the commit and before its answer. Asked
                 // in this order: if the slot is still ours afterwards, the checkpoint was too.
                 let newest = session.latest_checkpoint(slot).await?;
@@ -384,7 +389,12 @@ impl Ledger {
         session.commit(slot, *epoch, batch, &mut self.buffer).await
     }
 
-    async fn trim(&mut self) {
+    fn eye(&self) -> Eye {
+        let (lines, backend) = (self.settings.lines.clone(), Arc::clone(&self.backend));
+        Eye { lines, backend, writable: self.writable.clone() }
+    }
+
+    async fn trim(&self) {
         let flush = self.checkpoint.flush;
         if flush % CHECKPOINTS_KEPT != 0 {
             return;
@@ -392,23 +402,11 @@ impl Ledger {
         if let Some(session) = &self.session {
             // Next time is early enough: old checkpoints only take room.
             let trimmed = session.trim_checkpoints(&self.settings.slot, flush - CHECKPOINTS_KEPT);
-            if let Err(error) = trimmed.await {
+            if let Err(error) = self.eye().on(trimmed).await {
                 tracing::debug!(error = %chain(&error), "old checkpoints stay for now");
             }
         }
     }
-}
-
-/// Waits for a batch, and tells operators when that takes long.
-async fn with_an_eye_on<T>(batch: impl Future<Output = T>, writable: &watch::Sender<bool>) -> T {
-    let mut batch = std::pin::pin!(batch);
-    tokio::select! {
-        written = &mut batch => return written,
-        () = tokio::time::sleep(LONG) => {}
-    }
-    tracing::warn!("the log has not taken a batch for {LONG:?}; waiting");
-    writable.send_replace(false);
-    batch.await
 }
 
 /// The smallest delivery id of a change committed at that time or later.

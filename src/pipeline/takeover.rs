@@ -1,10 +1,10 @@
 //! Taking the slot: who we are, where the last holder stopped, whether something is missing.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::{RwLock, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::Reader;
@@ -12,18 +12,19 @@ use super::gap::Found;
 use super::lanes::{LaneHandle, Lanes};
 use super::replay::Replay;
 use super::run::Pipeline;
-use super::setup::{Epoch, Left, NEVER_HELD, Setup, TakeoverError};
+use super::setup::{Claim, Left, Setup, TakeoverError};
 use super::tables::Tables;
 use super::watcher::Watcher;
 use super::{gap, models};
 use crate::capture::Capture;
 use crate::deliver::client::Client;
 use crate::deliver::lane::{self, Lane, Surroundings};
+use crate::event::DeliveryId;
 use crate::event::budget::{Large, Share};
 use crate::event::gate::Gate;
 use crate::event::job::Entry;
 use crate::ledger::{self, Ledger};
-use crate::lsn::Lsn;
+use crate::lsn::{Lsn, Position};
 use crate::replication::{Session, Stream, System};
 use crate::route::{Router, RouterSettings};
 use crate::store::{self, Checkpoint, Lines, LoadedEndpoint, SharedSession};
@@ -33,7 +34,7 @@ const MOST_CONNECTIONS: usize = 512;
 
 /// Taking the slot waits for a batch that the former holder has begun, and a frozen one's is ended
 /// by PostgreSQL after 10 s.
-const TAKING_LIMIT: Duration = Duration::from_secs(60);
+const TAKING_LIMIT: Duration = Duration::from_secs(20);
 
 /// The smallest share of the memory budget: a lane must hold a few deliveries to keep its
 /// connections busy.
@@ -49,10 +50,10 @@ impl Setup {
     /// that any more, nothing is taken.
     pub(super) async fn acquire(
         &self,
-        epoch: &RwLock<i64>,
+        claim: &Claim,
         left: Option<Left>,
     ) -> Result<Taken, TakeoverError> {
-        self.in_time(self.acquire_at_leisure(epoch, left)).await
+        self.in_time(self.acquire_at_leisure(claim, left)).await
     }
 
     /// A network that swallows an answer must not end in a wait without end.
@@ -67,7 +68,7 @@ impl Setup {
 
     async fn acquire_at_leisure(
         &self,
-        epoch: &RwLock<i64>,
+        claim: &Claim,
         left: Option<Left>,
     ) -> Result<Taken, TakeoverError> {
         let session = store::Session::connect(&self.dsn).await?;
@@ -76,11 +77,11 @@ impl Setup {
         let mut replication = Session::connect(&self.dsn).await?;
         let system = replication.identify_system().await?;
         let started = replication.start(&self.slot, &self.publication, Lsn(0)).await;
-        let (stream, former_end) = match started {
+        let (mut stream, former_end) = match started {
             Ok(stream) => (stream, None),
             Err(error) if left.is_some() => {
                 // Whoever streams from it may have taken it.
-                session.assert_owner(&self.slot, *epoch.read().await).await?;
+                session.assert_owner(&self.slot, *claim.epoch.read().await).await?;
                 let is_over = gap::is_end_of_slot(&error);
                 return Err(if is_over { TakeoverError::Moved } else { error.into() });
             }
@@ -108,17 +109,28 @@ impl Setup {
         if left.is_some_and(|left| !left.is_still(&system, slot)) {
             return Err(TakeoverError::Moved);
         }
-        let mut epoch = epoch.write().await;
-        let taken = session.take_slot(&self.slot, &host_name()).await?;
-        let is_ours_still = taken == *epoch + 1;
-        // Nothing that this process has in memory may be written by an epoch that came after
-        // somebody else's: then the former one stays, and the ledger is fenced.
-        if is_ours_still || *epoch == NEVER_HELD {
-            *epoch = taken;
-        }
+        let is_ours_still = tokio::select! {
+            taken = self.take(&session, claim) => taken?,
+            // The former holder's last batch may take longer than the server waits for feedback.
+            error = stream.idle() => return Err(error.into()),
+        };
         let identity = (system.system_identifier, system.timeline);
         self.status.held_on.send_replace(Some(identity));
         Ok(Taken { stream, system, slot, former_end, is_ours_still })
+    }
+
+    /// Takes the slot; whether nobody else had it since this process did. An answer that is lost
+    /// has done no harm: the holder knows itself again.
+    async fn take(&self, session: &store::Session, claim: &Claim) -> Result<bool, TakeoverError> {
+        let mut epoch = claim.epoch.write().await;
+        let reign = session.take_slot(&self.slot, &host_name(), claim.holder).await?;
+        let is_ours_still = reign.since <= *epoch;
+        // Nothing that this process has in memory may be written by an epoch that came after
+        // somebody else's: then the former one stays, and the ledger is fenced.
+        if is_ours_still || *epoch == 0 {
+            *epoch = reign.epoch;
+        }
+        Ok(is_ours_still)
     }
 }
 
@@ -143,9 +155,9 @@ impl Pipeline {
     pub async fn take_over(setup: Setup) -> Result<Self, TakeoverError> {
         let lines = Lines::new(setup.dsn.clone());
         let shared = Arc::new(SharedSession::new(lines.clone()));
-        let epoch = Epoch::default();
+        let claim = Claim::new()?;
         setup.in_time(setup.last_checkpoint(&shared)).await?;
-        let taken = setup.acquire(&epoch, None).await?;
+        let taken = setup.acquire(&claim, None).await?;
         let Taken { mut stream, system, slot, former_end, .. } = taken;
         let found = Found { system: &system, slot, former_end };
         let begun = tokio::select! {
@@ -153,14 +165,14 @@ impl Pipeline {
             // What there is to do first may take longer than the server waits for feedback.
             error = stream.idle() => return Err(error.into()),
         };
-        setup.assemble((stream, system), (epoch, lines, shared), begun)
+        setup.assemble((stream, system), (claim, lines, shared), begun)
     }
 }
 
 /// What a pipeline begins with.
 struct Begun {
     checkpoint: Checkpoint,
-    settled: HashSet<crate::event::DeliveryId>,
+    settled: Vec<(DeliveryId, Option<Position>)>,
     router: Router,
     tables: Tables,
     endpoints: Vec<(Arc<Client>, LoadedEndpoint)>,
@@ -191,7 +203,7 @@ impl Setup {
         if let Err(error) = session.make_partitions().await {
             tracing::warn!(error = %store::chain(&error), "partitions of the log are not made yet");
         }
-        let settled = session.settled_beyond(&checkpoint).await?.into_iter().collect();
+        let settled = session.settled_beyond(&checkpoint).await?;
         let models = models::bind(&session, self).await?;
         let tables: Vec<_> =
             models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
@@ -231,6 +243,7 @@ impl Setup {
         ledger: &mpsc::UnboundedSender<Entry>,
         (gate, store): (&Arc<Gate>, &Arc<SharedSession>),
         share: usize,
+        is_replayed: &Arc<AtomicBool>,
     ) -> Surroundings {
         Surroundings {
             ledger: ledger.clone(),
@@ -241,13 +254,14 @@ impl Setup {
             idle_lanes: Arc::default(),
             is_pressing: Arc::default(),
             read_back_bytes: (share / READ_BACK).max(SMALLEST_SHARE),
+            is_replayed: Arc::clone(is_replayed),
         }
     }
 
     fn assemble(
         self,
         (stream, system): (Stream, System),
-        (epoch, lines, shared): (Epoch, Lines, Arc<SharedSession>),
+        (claim, lines, shared): (Claim, Lines, Arc<SharedSession>),
         begun: Begun,
     ) -> Result<Pipeline, TakeoverError> {
         let Begun { checkpoint, settled, router, tables, endpoints: loaded } = begun;
@@ -257,8 +271,10 @@ impl Setup {
         self.status.writable.send_replace(true);
         let (ledger_sender, entries) = mpsc::unbounded_channel();
         let (confirmed_sender, confirmed) = watch::channel(checkpoint.confirmed);
+        let replay = Replay::new(checkpoint.watermark, settled, system.wal_position);
+        let is_replayed = Arc::new(AtomicBool::new(replay.is_over()));
         let share = (self.budget_bytes / self.endpoints.len().max(1)).max(SMALLEST_SHARE);
-        let around = self.surroundings(&ledger_sender, (&gate, &shared), share);
+        let around = self.surroundings(&ledger_sender, (&gate, &shared), share, &is_replayed);
         let mut lanes = JoinSet::new();
         let mut handles = Vec::with_capacity(loaded.len());
         for (endpoint, (client, state)) in self.endpoints.iter().zip(loaded) {
@@ -281,11 +297,10 @@ impl Setup {
             keep: self.keep,
             wal_end: system.wal_position,
         };
-        let replay = Replay::new(checkpoint.watermark, settled, system.wal_position);
         let ledger = Ledger::new(
             settings,
             entries,
-            (Arc::clone(&epoch), Arc::clone(&gate)),
+            (Arc::clone(&claim.epoch), Arc::clone(&gate)),
             signals,
             checkpoint,
         );
@@ -293,6 +308,7 @@ impl Setup {
             capture: Capture::new(self.routing.max_event_bytes),
             router,
             lanes: Lanes::new(handles),
+            is_replayed,
             replay,
             catalog: shared,
             ledger: ledger_sender,
@@ -310,7 +326,7 @@ impl Setup {
             system,
             reader,
             stream: Some(stream),
-            epoch,
+            claim,
             lines,
             gate,
             lanes,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::task::AbortHandle;
 
-use super::{Session, StoreError};
+use super::{Session, StoreError, sql};
 use crate::config::dsn::Dsn;
 
 /// Opens sessions with one database, and cuts those that it has opened: when the network has
@@ -33,6 +33,18 @@ impl Lines {
             open.push(session.line());
         }
         Ok(session)
+    }
+
+    /// Whether the server does something for the session of its process `backend`, and does not
+    /// wait for it to speak. Asked in a session of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lines::open`], and [`StoreError::Statement`].
+    pub async fn is_at_work(&self, backend: i32) -> Result<bool, StoreError> {
+        let session = self.open().await?;
+        let row = session.one("look at a session", sql::is_at_work, &[&backend]).await?;
+        Ok(row.get(0))
     }
 
     /// Ends all sessions of now; whoever waits for an answer is told that there will be none.

@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::StoreError;
+use super::{StoreError, sql};
 use crate::config::dsn::Dsn;
 
 pub(super) const SETTINGS: &str = include_str!("../../sql/session.sql");
@@ -125,6 +125,15 @@ impl Session {
     /// As [`Session::connect`].
     pub async fn connect_to_write(dsn: &Dsn) -> Result<Self, StoreError> {
         Self::open(dsn, Ear::Log, &[SETTINGS, QUEUE_SETTINGS, WRITER_SETTINGS].concat()).await
+    }
+
+    /// The server's process for this session.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn backend(&self) -> Result<i32, StoreError> {
+        Ok(self.one("ask for the session's process", sql::backend, &[]).await?.get(0))
     }
 
     /// Whether the connection is gone.

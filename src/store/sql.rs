@@ -14,6 +14,7 @@ statements! {
     activate
     activate_all
     assert_owner
+    backend
     backlog_page
     blocked_run
     cancel_pending
@@ -31,6 +32,7 @@ statements! {
     due_page
     endpoint_state
     endpoint_states
+    expire_held
     fail_inbound
     fail_parked
     fail_queued
@@ -38,11 +40,13 @@ statements! {
     forget_rejections
     gap_times
     good_columns
+    held_endpoints
     inbound_errors
     inbound_handlers
     init_lock
     insert_checkpoint
     installed_version
+    is_at_work
     keep_good_columns
     keep_mappings
     latest_checkpoint
@@ -66,6 +70,7 @@ statements! {
     published_tables
     raise_alert
     raise_alert_once
+    recount_queue
     relation_oid
     release_held
     release_in_flight

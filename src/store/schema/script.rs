@@ -10,6 +10,7 @@ pub const MIGRATIONS: &[(i32, &str)] = &[
     (2, include_str!("../../../sql/schema/0002_inbound.sql")),
     (3, include_str!("../../../sql/schema/0003_alerts.sql")),
     (4, include_str!("../../../sql/schema/0004_sql_face.sql")),
+    (5, include_str!("../../../sql/schema/0005_keep.sql")),
 ];
 
 macro_rules! functions {
@@ -32,12 +33,14 @@ const FUNCTIONS: &[&str] = functions! {
     check_event_type
     check_model
     configuration_changed
+    count_queue
     create_endpoint
     delivery_floor
     drop_partitions
     emit
     give_partitions_full_identity
     hide_secrets
+    hold_endpoint
     inbound_processors
     inbound_statements
     keep_application
