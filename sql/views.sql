@@ -25,7 +25,7 @@ select pending.delivery_id,
        pending.event_type,
        convert_from(body.body, 'UTF8')::json,
        case
-           when endpoint.state <> 'active' or pending.state = 'held' then 'held'
+           when endpoint.state <> 'active' or endpoint.fault is not null or pending.state = 'held' then 'held'
            when pending.attempts > 0 then 'retrying'
            else 'pending'
        end,

@@ -11,15 +11,19 @@
 //! reader never collects a transaction; each change is routed as it comes. Nothing travels back
 //! up but the confirmed LSN and the room that lanes have.
 
+mod configured;
 mod forecast;
 mod gap;
 mod lanes;
 mod models;
+mod reconfigure;
 mod replay;
+mod roster;
 mod run;
 mod setup;
 mod tables;
 mod takeover;
+mod told;
 mod watcher;
 
 pub use run::{Pipeline, RunError};
@@ -28,7 +32,7 @@ pub use setup::{Setup, Status, TakeoverError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::capture::{Capture, CaptureError, Captured};
 use crate::change::Change;
@@ -43,6 +47,7 @@ use crate::store::catalog::{CatalogError, describe};
 use crate::store::{SharedSession, StoreError};
 use lanes::Lanes;
 use replay::Replay;
+use told::Told;
 
 /// Bytes of WAL handled between two looks at whether the lanes have room.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -73,11 +78,24 @@ pub enum ReadError {
     LedgerEnded,
 }
 
+/// Why the reader paused, with everything that was read handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// It was told to stop.
+    Stopped,
+    /// The configuration changed: what is read next is to be routed by the new one.
+    Reconfigure,
+}
+
 /// The reader: everything that happens between the replication stream and the lanes.
 pub struct Reader {
     capture: Capture,
     router: Router,
     lanes: Lanes,
+    /// Changed configuration that the WAL tells of.
+    told: Told,
+    /// Notified when the configuration changed and the WAL is behind.
+    early: Arc<Notify>,
     replay: Replay,
     /// Whether the lanes know that the replay is over.
     is_replayed: Arc<AtomicBool>,
@@ -92,7 +110,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads until told to stop.
+    /// Reads until told to stop, or until the configuration changes.
     ///
     /// # Errors
     ///
@@ -101,17 +119,21 @@ impl Reader {
         &mut self,
         stream: &mut Stream,
         shutdown: &mut Shutdown,
-    ) -> Result<(), ReadError> {
-        self.capture.restart();
+    ) -> Result<Pause, ReadError> {
         // A fresh session knows nothing; some servers take a report of zero as a step back.
         stream.confirm(*self.confirmed.borrow_and_update());
+        let early = Arc::clone(&self.early);
         loop {
             tokio::select! {
                 frame = stream.next() => self.take_chunk(frame?, stream).await?,
                 () = self.confirmed_further() => stream.confirm(*self.confirmed.borrow_and_update()),
-                () = shutdown.stopped() => return Ok(()),
+                () = early.notified() => return Ok(Pause::Reconfigure),
+                () = shutdown.stopped() => return Ok(Pause::Stopped),
             }
             self.hand_over()?;
+            if self.told.is_due() {
+                return Ok(Pause::Reconfigure);
+            }
             while let Some(room) = self.room() {
                 tokio::select! {
                     () = room => {}
@@ -120,10 +142,16 @@ impl Reader {
                         changed.map_err(|_| ReadError::LedgerEnded)?;
                         stream.confirm(*self.confirmed.borrow_and_update());
                     }
-                    () = shutdown.stopped() => return Ok(()),
+                    () = shutdown.stopped() => return Ok(Pause::Stopped),
                 }
             }
         }
+    }
+
+    /// A new stream begins where the server thinks that we are.
+    pub fn restart(&mut self) {
+        self.capture.restart();
+        self.told = Told::default();
     }
 
     /// A wait for room, if a lane has more than its share, or the ledger.
@@ -145,7 +173,7 @@ impl Reader {
                 taken = self.take(frame) => taken?,
                 error = stream.idle() => return Err(error.into()),
             };
-            let is_enough = bytes >= CHUNK_BYTES || self.lanes.got_full();
+            let is_enough = bytes >= CHUNK_BYTES || self.lanes.got_full() || self.told.is_due();
             next = if is_enough { None } else { stream.next_buffered()? };
         }
         if self.router.has_learned() {
@@ -184,9 +212,10 @@ impl Reader {
             }
             Captured::Commit { commit, end } => {
                 self.pass(Position { commit, ordinal: u64::MAX }, Some(end));
+                self.told.commit(commit);
             }
-            // Configuration from SQL is for a later version.
-            Captured::Configured { .. } | Captured::Emitted(_) => {}
+            Captured::Configured { xid, content } => self.told.hear(xid, &content),
+            Captured::Emitted(_) => {}
             Captured::Begin { .. } | Captured::Unknown(_) | Captured::Nothing => {}
         }
         Ok(size)

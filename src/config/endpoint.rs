@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::application::{self, Application};
 use super::filter::Labels;
 use super::reader::Problem;
-use super::table::Table;
+use super::table::{Table, closest};
 use super::value::Value;
 use super::{auth, filter, headers, retry, signature, target};
 use crate::endpoint::{
-    Auth, Endpoint, EndpointId, Filter, Method, Ordering, Profile, RetryPolicy, TlsFiles,
+    Auth, Endpoint, EndpointId, Filter, Method, Ordering, Profile, Reach, RetryPolicy, TlsFiles,
 };
+use crate::lsn::Lsn;
 use crate::secret::Secret;
 
 const MOST_ENDPOINTS: usize = 10_000;
@@ -38,6 +40,7 @@ const ORDERINGS: [(&str, Ordering); 3] =
 /// What an endpoint may leave to `[delivery]`.
 #[derive(Clone)]
 pub(super) struct Settings {
+    application: String,
     method: Method,
     enabled: bool,
     secrets: Vec<Secret>,
@@ -61,6 +64,7 @@ impl Settings {
     /// What stands where even `[delivery]` has a fault, so that the reading can go on.
     pub(super) fn placeholder() -> Self {
         Self {
+            application: application::DEFAULT.to_owned(),
             method: Method::Post,
             enabled: true,
             secrets: Vec::new(),
@@ -101,6 +105,7 @@ impl Settings {
             Some(counts)
         };
         Self {
+            application: table.read("application", |value| value.word(), base.application.clone()),
             method: table.read("method", |value| value.one_of(&METHODS), base.method),
             enabled: table.read("enabled", |value| value.boolean(), base.enabled),
             secrets,
@@ -137,11 +142,14 @@ impl Settings {
         }
     }
 
-    fn endpoint(self, name: String, url: url::Url) -> Endpoint {
+    fn endpoint(self, name: String, url: url::Url, reach: Reach) -> Endpoint {
         Endpoint {
             id: id_of(&name),
             name,
-            application: "default".to_owned(),
+            application: self.application,
+            reach,
+            is_faulty: false,
+            active_from: Lsn(0),
             url,
             method: self.method,
             enabled: self.enabled,
@@ -167,6 +175,7 @@ impl Settings {
 /// What every endpoint is read under.
 pub(super) struct Shared<'a> {
     pub(super) defaults: &'a Settings,
+    pub(super) applications: &'a [Application],
     pub(super) labels: &'a Labels,
     pub(super) allow_http: bool,
 }
@@ -184,7 +193,7 @@ pub(super) fn read(root: &mut Table<'_>, shared: &Shared<'_>) -> Vec<Endpoint> {
     value.list(MOST_ENDPOINTS, read_one).unwrap_or_default()
 }
 
-fn read_endpoint(
+pub(super) fn read_endpoint(
     value: &Value<'_>,
     shared: &Shared<'_>,
     names: &RefCell<HashSet<String>>,
@@ -214,8 +223,21 @@ fn read_endpoint(
             settings.auth = user_info;
         }
         check_together(table, &settings)?;
-        Some(settings.endpoint(name?, url))
+        let reach = reach_of(table, &settings.application, shared.applications)?;
+        Some(settings.endpoint(name?, url, reach))
     })
+}
+
+fn reach_of(table: &mut Table<'_>, name: &str, applications: &[Application]) -> Option<Reach> {
+    if let Some(application) = applications.iter().find(|application| application.name == name) {
+        return Some(application.reach.clone());
+    }
+    let names: Vec<&str> = applications.iter().map(|known| known.name.as_str()).collect();
+    let fix = match closest(name, &names) {
+        Some(known) => format!("did you mean \"{known}\"?"),
+        None => format!("declare it: [applications.{name}]"),
+    };
+    table.refuse_at("application", Problem::new("there is no such application", fix).given(name))
 }
 
 /// What only the whole endpoint shows, since a part may come from `[delivery]`.

@@ -57,6 +57,19 @@ impl Lanes {
         }
     }
 
+    /// Takes the lanes out, to be settled anew. Nothing is queued for them: what was read has
+    /// been handed over.
+    pub(super) fn take_all(&mut self) -> Vec<LaneHandle> {
+        self.touched.clear();
+        self.raised.clear();
+        std::mem::take(&mut self.lanes)
+    }
+
+    /// Puts lanes in, in the order of the router's endpoints.
+    pub(super) fn put_all(&mut self, lanes: Vec<LaneHandle>) {
+        self.lanes = lanes;
+    }
+
     /// Makes a delivery of what was routed, for its lane or for the queue, unless it is settled
     /// already.
     pub(super) fn take(&mut self, routed: Routed, replay: &Replay) -> Option<Arc<Job>> {

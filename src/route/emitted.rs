@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::plan::{head_text, leading_bits};
 use super::select::{hears_origin, wants_event};
+use super::tenant::reaches;
 use super::{EventKind, Routed, Router, body, event_id, keys, write_head};
 use crate::change::Emitted;
 use crate::event::Event;
@@ -45,6 +46,8 @@ impl Router {
         let origin = emitted.transaction.origin.as_ref();
         let wanting: Vec<usize> = (self.endpoints.iter().enumerate())
             .filter(|(_, endpoint)| endpoint.enabled)
+            .filter(|(_, endpoint)| endpoint.active_from < emitted.position.commit)
+            .filter(|(_, endpoint)| reaches(&endpoint.reach, &emitted.event_type))
             .filter(|(_, endpoint)| wants_event(&endpoint.filter, "custom", &emitted.event_type))
             .filter(|(_, endpoint)| hears_origin(&endpoint.filter, origin))
             .map(|(index, _)| index)

@@ -13,6 +13,7 @@ mod plan;
 mod row;
 mod select;
 mod stamp;
+mod tenant;
 mod walk;
 mod words;
 
@@ -103,12 +104,15 @@ impl Router {
             return;
         }
         let view = View::new(&change.table, &change.row);
+        let owner = plan.tenancy.owner(&view);
         let mut event: Option<Arc<Event>> = None;
         let mut head_end = 0;
         for shape in &plan.shapes {
             let hears = |endpoint: &&usize| {
-                let filter = &self.endpoints[**endpoint].filter;
-                hears_origin(filter, change.transaction.origin.as_ref())
+                let endpoint = &self.endpoints[**endpoint];
+                endpoint.active_from < change.position.commit
+                    && hears_origin(&endpoint.filter, change.transaction.origin.as_ref())
+                    && owner.includes(endpoint)
             };
             let endpoints = shape.endpoints[kind as usize].iter().filter(hears);
             let body = Body {

@@ -52,6 +52,8 @@ pub struct BoundModel {
     pub event_prefix: String,
     /// Members of `user` and the columns they come from.
     pub user: Vec<(String, String)>,
+    /// The column that names the row's tenant: its rows reach nobody else.
+    pub tenant_column: Option<String>,
     /// The relation as it was when every name in every filter was last found in it; empty where
     /// that is not known.
     pub known_columns: Vec<KnownColumn>,
@@ -141,6 +143,7 @@ impl BoundModel {
             events: vec![EventKind::Created, EventKind::Updated, EventKind::Deleted],
             event_prefix: name.to_owned(),
             user: Vec::new(),
+            tenant_column: None,
             known_columns: Vec::new(),
         }
     }

@@ -3,7 +3,9 @@
 
 mod alerts;
 pub mod catalog;
+mod configuration;
 mod copy;
+mod described;
 mod endpoints;
 mod house;
 pub mod inbound;
@@ -19,6 +21,7 @@ mod shared;
 mod sql;
 
 pub use alerts::{DueAlert, Told};
+pub use configuration::Told as ToldRow;
 pub use endpoints::{EndpointState, Health, HeldEndpoint, LoadedEndpoint};
 pub use house::TableState;
 pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};

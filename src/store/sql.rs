@@ -24,12 +24,14 @@ statements! {
     claim_alerts
     claim_inbound
     configuration
+    configuration_changes
     copy_attempts
     count_repeats
     create_slot
     drop_lost_slot
     drop_partitions
     due_page
+    endpoint_fare
     endpoint_state
     endpoint_states
     expire_held
@@ -37,9 +39,11 @@ statements! {
     fail_parked
     fail_queued
     forget_inbound
+    forget_models
     forget_rejections
     gap_times
     good_columns
+    has_ended
     held_endpoints
     inbound_errors
     inbound_handlers
@@ -58,11 +62,12 @@ statements! {
     log_rejections
     make_partitions
     mapping_faults
+    mirror_applications
+    mirror_models
     modelled_tables
     next_due
     next_inbound
-    next_secret_expiry
-    note_fault
+    note_faults
     park
     peek_slot
     pending_counts

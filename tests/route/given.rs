@@ -57,6 +57,7 @@ pub(crate) fn order_model() -> BoundModel {
         events: EventKind::ALL.to_vec(),
         event_prefix: "order".to_owned(),
         user: Vec::new(),
+        tenant_column: None,
         known_columns: Vec::new(),
     }
 }
@@ -150,6 +151,9 @@ pub(crate) fn endpoint(name: &str, filter: Filter) -> Arc<Endpoint> {
         id: EndpointId(uuid::Uuid::nil()),
         name: name.to_owned(),
         application: "default".to_owned(),
+        reach: walhook::endpoint::Reach::default(),
+        is_faulty: false,
+        active_from: walhook::lsn::Lsn(0),
         url: "https://receiver.example/hooks".parse().unwrap(),
         method: Method::Post,
         enabled: true,

@@ -21,6 +21,8 @@ pub(super) struct Finished {
     began: Instant,
     attempt: Attempt,
     connection: (Option<Connection>, Leave),
+    /// Of the settings that the connection was made by.
+    settings_version: u64,
 }
 
 impl Lane {
@@ -40,10 +42,12 @@ impl Lane {
             self.jobs_under_way[place] = Some(Arc::clone(&job));
             let client = Arc::clone(&self.client);
             let number = job.attempts.saturating_add(1);
+            let settings_version = self.settings_version;
             self.under_way.push(Box::pin(async move {
                 let began = Instant::now();
                 let (attempt, connection) = client.attempt(idle, &job.delivery, number).await;
-                Finished { place, job, began, attempt, connection: (connection, leave) }
+                let connection = (connection, leave);
+                Finished { place, job, began, attempt, connection, settings_version }
             }));
         }
     }
@@ -51,7 +55,7 @@ impl Lane {
     /// Whether deliveries may go out, as far as operators are concerned: in SQL, and in the
     /// configuration, where what waits from before `enabled = false` goes on waiting.
     pub(super) fn is_in_service(&self) -> bool {
-        self.health == Health::Active && self.endpoint.enabled
+        self.health == Health::Active && self.endpoint.enabled && !self.endpoint.is_faulty
     }
 
     pub(super) fn may_start(&self, now: Instant) -> bool {
@@ -96,10 +100,11 @@ impl Lane {
     }
 
     pub(super) fn finish(&mut self, finished: Finished) {
-        let Finished { place, job, began, attempt, connection } = finished;
+        let Finished { place, job, began, attempt, connection, settings_version } = finished;
         self.jobs_under_way[place] = None;
         self.free_places.push(place);
         let (connection, leave) = connection;
+        let connection = connection.filter(|_| settings_version == self.settings_version);
         self.connections.put(connection, leave);
         self.metrics.in_flight.dec();
         self.metrics.attempt_duration.observe(attempt.duration.as_secs_f64());

@@ -49,12 +49,13 @@ use rate::{Drain, Pace};
 const RECONSIDER: Duration = Duration::from_millis(200);
 
 /// What a lane is told.
-#[derive(Debug)]
 pub enum ToLane {
     /// Deliveries fresh from the WAL, in order.
     Deliver(Vec<Arc<Job>>),
     /// The endpoint's state as the database has it.
     State(EndpointState),
+    /// The endpoint's settings, for attempts that begin from now on.
+    Configure(Arc<Endpoint>, Arc<Client>),
     /// Everything that goes before what a former process left in the queue has been delivered to
     /// this lane: told by message, since it must not overtake what it speaks of.
     Replayed,
@@ -81,8 +82,6 @@ pub struct Surroundings {
     pub idle_lanes: Arc<AtomicUsize>,
     /// The slot is about to be lost: a full lane is not to wait.
     pub is_pressing: Arc<AtomicBool>,
-    /// What a lane may read back from the queue before that has left.
-    pub read_back_bytes: usize,
     /// Whether the reader has come to everything that goes before what a former process left in
     /// the queue: what lanes begin with. Later they are told.
     pub is_replayed: Arc<AtomicBool>,
@@ -92,6 +91,8 @@ pub struct Surroundings {
 pub struct Lane {
     endpoint: Arc<Endpoint>,
     client: Arc<Client>,
+    /// Raised with each change of settings: connections of former ones are not used again.
+    settings_version: u64,
     inbox: mpsc::UnboundedReceiver<ToLane>,
     around: Surroundings,
     /// Memory of what comes fresh from the WAL: the reader waits while it is over.
@@ -160,7 +161,7 @@ impl Lane {
         (endpoint, client): (Arc<Endpoint>, Arc<Client>),
         inbox: mpsc::UnboundedReceiver<ToLane>,
         around: Surroundings,
-        (share, metrics): (Arc<Share>, EndpointMetrics),
+        (share, read_back, metrics): (Arc<Share>, Arc<Share>, EndpointMetrics),
         loaded: &LoadedEndpoint,
     ) -> Self {
         let places = endpoint.max_in_flight;
@@ -176,7 +177,8 @@ impl Lane {
             inbox,
             connections: Connections::new(Arc::clone(&around.connections)),
             patience: Patience::new(Arc::clone(&around.idle_lanes)),
-            read_back: Share::new(around.read_back_bytes),
+            read_back,
+            settings_version: 0,
             around,
             share,
             metrics,
@@ -247,6 +249,7 @@ impl Lane {
         match message {
             ToLane::Deliver(jobs) => self.accept(jobs),
             ToLane::State(state) => self.follow(state),
+            ToLane::Configure(endpoint, client) => self.configure(endpoint, client),
             ToLane::Replayed => self.replay = Replay::over_once_written(&mut self.mode),
             ToLane::Expire(held) => self.expiry = Some(held),
             ToLane::Stop(deadline) => {
@@ -281,9 +284,32 @@ impl Lane {
         self.rewind = true;
     }
 
+    /// What is under way keeps its course, and what waits keeps its body.
+    fn configure(&mut self, endpoint: Arc<Endpoint>, client: Arc<Client>) {
+        let was_in_service = self.is_in_service();
+        let former = std::mem::replace(&mut self.endpoint, endpoint);
+        self.client = client;
+        self.settings_version += 1;
+        self.connections.forget_idle();
+        if former.rate_limit_per_second != self.endpoint.rate_limit_per_second {
+            self.pace = Pace::new(self.endpoint.rate_limit_per_second);
+        }
+        let places = self.jobs_under_way.len();
+        if self.endpoint.max_in_flight > places {
+            self.free_places.extend(places..self.endpoint.max_in_flight);
+            self.jobs_under_way.resize(self.endpoint.max_in_flight, None);
+        }
+        self.fitness.allow(&former, &self.endpoint);
+        if self.is_in_service() != was_in_service {
+            self.spill();
+            self.rewind = true;
+            self.next_due = Some(Instant::now());
+        }
+    }
+
     /// Takes deliveries fresh from the WAL, each where the mode wants it.
     fn accept(&mut self, jobs: Vec<Arc<Job>>) {
-        if self.health != Health::Active && self.mode.is_direct() {
+        if !(self.health == Health::Active && !self.endpoint.is_faulty) && self.mode.is_direct() {
             self.spill();
         }
         match &mut self.mode {
@@ -376,7 +402,7 @@ pub async fn flush(ledger: &mpsc::UnboundedSender<Entry>, gate: &Gate) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::{EndpointId, Filter, Method, Ordering, RetryPolicy, TlsFiles};
+    use crate::endpoint::{EndpointId, Filter, Method, Ordering, Reach, RetryPolicy, TlsFiles};
 
     /// An endpoint with eight connections that rests 1, 2, 5, 5, … s.
     pub(super) fn endpoint() -> Endpoint {
@@ -384,6 +410,9 @@ mod tests {
             id: EndpointId(Uuid::nil()),
             name: "crm".to_owned(),
             application: "default".to_owned(),
+            reach: Reach::default(),
+            is_faulty: false,
+            active_from: Lsn(0),
             url: url::Url::parse("https://crm.example.com/").unwrap(),
             method: Method::Post,
             enabled: true,

@@ -118,10 +118,8 @@ fn publication(observed: &Observed, installation: &Installation) -> Step {
 
 /// `watch` and `unwatch` change the publication of this installation.
 fn record(observed: &Observed, installation: &Installation) -> Step {
-    let values = [
-        ("slot", installation.slot.as_str()),
-        ("publication", installation.publication.as_str()),
-    ];
+    let values =
+        [("slot", installation.slot.as_str()), ("publication", installation.publication.as_str())];
     let sql = fill(script::RECORD_INSTALLATION, &values);
     let mut step = run("installation", "known to watch and unwatch", sql);
     if let Action::Run(run) = &mut step.action {
