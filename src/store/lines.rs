@@ -15,6 +15,23 @@ pub struct Lines {
     open: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
+/// How a session stands at the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The server does something for it.
+    AtWork,
+    /// The server has been waiting for its client since then.
+    Waits(String),
+    /// The server knows nothing of it.
+    Gone,
+}
+
+impl From<Option<String>> for Standing {
+    fn from(since: Option<String>) -> Self {
+        since.map_or(Self::AtWork, Self::Waits)
+    }
+}
+
 impl Lines {
     /// None is open yet.
     pub fn new(dsn: Dsn) -> Self {
@@ -35,16 +52,16 @@ impl Lines {
         Ok(session)
     }
 
-    /// Whether the server does something for the session of its process `backend`, and does not
-    /// wait for it to speak. Asked in a session of its own.
+    /// How the session of the server's process `backend` stands there. Asked in a session of its
+    /// own.
     ///
     /// # Errors
     ///
     /// As [`Lines::open`], and [`StoreError::Statement`].
-    pub async fn is_at_work(&self, backend: i32) -> Result<bool, StoreError> {
+    pub async fn standing(&self, backend: i32) -> Result<Standing, StoreError> {
         let session = self.open().await?;
-        let row = session.one("look at a session", sql::is_at_work, &[&backend]).await?;
-        Ok(row.get(0))
+        let row = session.row("look at a session", sql::standing, &[&backend]).await?;
+        Ok(row.map_or(Standing::Gone, |row| row.get::<_, Option<String>>(0).into()))
     }
 
     /// Ends all sessions of now; whoever waits for an answer is told that there will be none.

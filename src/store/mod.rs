@@ -26,7 +26,7 @@ pub use endpoints::{EndpointState, Health, HeldEndpoint, LoadedEndpoint};
 pub use house::TableState;
 pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};
 pub use ledger::{Batch, Form, ParkedJob, Rescheduled, Wait};
-pub use lines::Lines;
+pub use lines::{Lines, Standing};
 pub use owner::{Checkpoint, Reign, SlotState};
 pub use queue::{BlockedRun, Bound, Expired, Page, QueuedDelivery};
 pub use report::{EndpointReport, LoggedAttempt, OpenAlert, SlotReport, TailCursor};

@@ -50,7 +50,6 @@ statements! {
     init_lock
     insert_checkpoint
     installed_version
-    is_at_work
     keep_good_columns
     keep_mappings
     latest_checkpoint
@@ -91,6 +90,7 @@ statements! {
     settled_beyond
     slot_facts
     slot_state
+    standing
     status_alert
     status_endpoints
     status_slot
