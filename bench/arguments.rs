@@ -68,6 +68,8 @@ pub(crate) enum Scenario {
     Inbound,
     /// Cost against the size of the log.
     GrowthLog,
+    /// What operators ask of a long log.
+    Questions,
     /// Cost against the size of the queue.
     GrowthPending,
     /// Cost against the number of endpoints.
@@ -76,8 +78,9 @@ pub(crate) enum Scenario {
     GrowthModels,
 }
 
-const GROWTH: [Scenario; 4] = [
+const GROWTH: [Scenario; 5] = [
     Scenario::GrowthLog,
+    Scenario::Questions,
     Scenario::GrowthPending,
     Scenario::GrowthEndpoints,
     Scenario::GrowthModels,

@@ -75,7 +75,7 @@ async fn load(site: &Site, rows: u64) -> Result<(), Failed> {
 }
 
 /// One statement for ten million rows would tell nobody how far it is.
-async fn fill_by_pieces(site: &Site, fill: &str, size: u64) -> Result<(), Failed> {
+pub(crate) async fn fill_by_pieces(site: &Site, fill: &str, size: u64) -> Result<(), Failed> {
     site.client.batch_execute("set synchronous_commit = off").await?;
     let begun = Instant::now();
     for first in (1..=size).step_by(PIECE as usize) {

@@ -20,6 +20,7 @@ mod node;
 mod outage;
 mod plot;
 mod poster;
+mod questions;
 mod sink;
 mod site;
 mod table;
@@ -67,6 +68,7 @@ async fn run(arguments: Arguments) -> Result<(), Failed> {
             Scenario::Inbound => inbound::inbound(&world).await?,
             Scenario::Outage => outage::outage(&world).await?,
             Scenario::GrowthLog => growth::log(&world).await?,
+            Scenario::Questions => questions::questions(&world).await?,
             Scenario::GrowthPending => growth::pending(&world).await?,
             Scenario::GrowthEndpoints => growth::endpoints(&world).await?,
             Scenario::GrowthModels => growth::models(&world).await?,

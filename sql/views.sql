@@ -1,49 +1,88 @@
-create or replace view walhook.webhook_log as
-select final.delivery_id                                    as id,
-       final.event_id                                       as event_id,
+-- Filters and order reach the indexes of the log only as long as nothing but a table stands in each
+-- branch of the union, without a condition of its own; hence is_current and the joins outside.
+create or replace view walhook.webhook_log with (security_invoker = true) as
+select delivery.id                                          as id,
+       delivery.event_id                                    as event_id,
        endpoint.name                                        as endpoint_name,
-       final.event_type                                     as event_type,
-       convert_from(final.payload, 'UTF8')::json            as payload,
-       final.outcome                                        as status,
-       final.status_code                                    as status_code,
-       final.error_message                                  as error_message,
-       -- A row that ends a delivery without an attempt is numbered from -1 downwards.
-       case when final.attempt > 0 then final.attempt else -1 - final.attempt end as attempts,
-       final.committed_at                                   as created_at,
-       final.started_at + final.duration_us * interval '1 microsecond' as completed_at,
-       null::timestamptz                                    as next_retry_at
+       delivery.event_type                                  as event_type,
+       convert_from(coalesce(delivery.payload, body.body), 'UTF8')::json as payload,
+       delivery.status                                      as status,
+       delivery.status_code                                 as status_code,
+       delivery.error_message                               as error_message,
+       delivery.attempts                                    as attempts,
+       delivery.created_at                                  as created_at,
+       delivery.completed_at                                as completed_at,
+       delivery.next_retry_at                               as next_retry_at
 from   (
-           select * from walhook.attempt        where outcome in ('success', 'failed', 'cancelled')
+           select final.delivery_id                                                as id,
+                  final.endpoint_id                                                as endpoint_id,
+                  final.event_id                                                   as event_id,
+                  final.event_type                                                 as event_type,
+                  final.payload                                                    as payload,
+                  null::bigint                                                     as shape,
+                  final.outcome                                                    as status,
+                  final.outcome in ('success', 'failed', 'cancelled')              as is_current,
+                  final.status_code                                                as status_code,
+                  final.error_message                                              as error_message,
+                  -- A row that ends a delivery without an attempt is numbered from -1 downwards.
+                  case when final.attempt > 0 then final.attempt else -1 - final.attempt end as attempts,
+                  final.committed_at                                               as created_at,
+                  final.started_at + final.duration_us * interval '1 microsecond'  as completed_at,
+                  null::timestamptz                                                as next_retry_at
+           from   walhook.attempt as final
            union all
-           select * from walhook.failed_attempt where outcome in ('success', 'failed', 'cancelled')
-       ) as final
-join   walhook.endpoint as endpoint on endpoint.id = final.endpoint_id
-union all
-select pending.delivery_id,
-       pending.event_id,
-       endpoint.name,
-       pending.event_type,
-       convert_from(body.body, 'UTF8')::json,
-       case
-           when endpoint.state <> 'active' or endpoint.fault is not null or pending.state = 'held' then 'held'
-           when pending.attempts > 0 then 'retrying'
-           else 'pending'
-       end,
-       pending.status_code,
-       pending.error_message,
-       pending.attempts,
-       pending.committed_at,
-       null,
-       pending.next_at
-from   walhook.pending  as pending
-join   walhook.endpoint as endpoint on endpoint.id = pending.endpoint_id
-left   join walhook.body as body    on body.event_id = pending.event_id and body.shape = pending.shape;
+           select final.delivery_id,
+                  final.endpoint_id,
+                  final.event_id,
+                  final.event_type,
+                  final.payload,
+                  null,
+                  final.outcome,
+                  final.outcome in ('success', 'failed', 'cancelled'),
+                  final.status_code,
+                  final.error_message,
+                  case when final.attempt > 0 then final.attempt else -1 - final.attempt end,
+                  final.committed_at,
+                  final.started_at + final.duration_us * interval '1 microsecond',
+                  null
+           from   walhook.failed_attempt as final
+           union all
+           select pending.delivery_id,
+                  pending.endpoint_id,
+                  pending.event_id,
+                  pending.event_type,
+                  null,
+                  pending.shape,
+                  case
+                      when pending.is_cancelled then 'cancelled'
+                      when pending.state = 'held' then 'held'
+                      when exists (
+                          select
+                          from   walhook.endpoint as receiver
+                          where  receiver.id = pending.endpoint_id
+                          and    (receiver.state <> 'active' or receiver.fault is not null)
+                      ) then 'held'
+                      when pending.attempts > 0 then 'retrying'
+                      else 'pending'
+                  end,
+                  true,
+                  pending.status_code,
+                  coalesce(pending.cancel_reason, pending.error_message),
+                  pending.attempts,
+                  pending.committed_at,
+                  null,
+                  case when not pending.is_cancelled then pending.next_at end
+           from   walhook.pending as pending
+       ) as delivery
+join   walhook.endpoint as endpoint on endpoint.id = delivery.endpoint_id
+left   join walhook.body as body on body.event_id = delivery.event_id and body.shape = delivery.shape
+where  delivery.is_current;
 comment on view walhook.webhook_log is 'One row a delivery: how it ended, or where it stands.';
 comment on column walhook.webhook_log.id is 'The delivery: X-Webhook-Delivery.';
 comment on column walhook.webhook_log.event_id is 'The event: X-Webhook-Event-Id.';
 comment on column walhook.webhook_log.endpoint_name is 'The receiver.';
 comment on column walhook.webhook_log.event_type is 'As in order.updated.';
-comment on column walhook.webhook_log.payload is 'The body as sent; null where [delivery] log_payload does not keep it.';
+comment on column walhook.webhook_log.payload is 'The body as sent, or what the endpoint''s transform is given if that has not succeeded; null where [delivery] log_payload does not keep it.';
 comment on column walhook.webhook_log.status is 'pending, retrying, success, failed, held or cancelled.';
 comment on column walhook.webhook_log.status_code is 'HTTP status of the last attempt.';
 comment on column walhook.webhook_log.error_message is 'What went wrong in the last attempt.';
@@ -52,7 +91,7 @@ comment on column walhook.webhook_log.created_at is 'Commit time of the change.'
 comment on column walhook.webhook_log.completed_at is 'When the delivery ended.';
 comment on column walhook.webhook_log.next_retry_at is 'When the next attempt is due.';
 
-create or replace view walhook.webhook_attempt as
+create or replace view walhook.webhook_attempt with (security_invoker = true) as
 select attempt.delivery_id                                  as delivery_id,
        attempt.event_id                                     as event_id,
        endpoint.name                                        as endpoint_name,
@@ -60,7 +99,12 @@ select attempt.delivery_id                                  as delivery_id,
        attempt.started_at                                   as started_at,
        attempt.duration_us / 1000.0                         as duration_ms,
        endpoint.method                                      as method,
-       endpoint.url                                         as url,
+       split_part(split_part(endpoint.url, '#', 1), '?', 1)
+           || regexp_replace(regexp_replace(
+                  substr(split_part(endpoint.url, '#', 1), length(split_part(split_part(endpoint.url, '#', 1), '?', 1)) + 1),
+                  '([?&][^=&]*)=[^&]*', '\1=***', 'g'),
+                  -- Without a name it is a value.
+                  '([?&])[^=&]+(?=&|$)', '\1***', 'g')     as url,
        jsonb_strip_nulls(jsonb_build_object(
            'Content-Type',          'application/json',
            'X-Webhook-Event',       attempt.event_type,
@@ -101,7 +145,7 @@ comment on column walhook.webhook_attempt.response_body is 'Beginning of the ans
 comment on column walhook.webhook_attempt.error_class is 'dns, connect, timeout, tls, reset, protocol, blocked_address, http_status, auth, template or condition; null for a 2xx.';
 comment on column walhook.webhook_attempt.error_message is 'What went wrong.';
 
-create or replace view walhook.inbound_log as
+create or replace view walhook.inbound_log with (security_invoker = true) as
 select event.id                                             as id,
        event.received_at                                    as received_at,
        event.source                                         as source,

@@ -12,10 +12,10 @@ use tokio::task::JoinSet;
 use crate::admin::ops::{self, Ops, Readiness};
 use crate::config::inbound::Inbound;
 use crate::config::{Config, Int8};
-use crate::deliver::alerts;
 use crate::deliver::fetch::fetch;
 use crate::deliver::network::{Network, NetworkSettings};
 use crate::deliver::resolver::Resolver;
+use crate::deliver::{alerts, callbacks};
 use crate::inbound;
 use crate::metrics::Metrics;
 use crate::pipeline::{Pipeline, RunError, Setup, Status, TakeoverError};
@@ -79,6 +79,7 @@ pub async fn run(
         let receiving = house.receiving(&config);
         listeners.spawn(inbound::run(listener, receiving, until_stopped));
     }
+    listeners.spawn(callbacks::run(house.callbacks.subscribe(), house.listeners.listener()));
     listeners.spawn(alerts::run(house.alerts.subscribe(), house.listeners.listener()));
     let ended = send(&house, config, reloads, shutdown).await;
     house.listeners.stop();
@@ -108,6 +109,7 @@ async fn send(
             Some(config) = reloads.recv() => {
                 house.inbound.send_replace(Arc::new(config.inbound.clone()));
                 house.alerts.send_replace(Arc::new(alerts_of(&config)));
+                house.callbacks.send_replace(Arc::new(callbacks_of(&config)));
                 stop.stop();
                 pipelines.await?;
                 setup = house.setup(&Arc::new(config));
@@ -173,6 +175,7 @@ struct House {
     status: Status,
     inbound: watch::Sender<Arc<Inbound>>,
     alerts: watch::Sender<Arc<alerts::Setup>>,
+    callbacks: watch::Sender<Arc<callbacks::Setup>>,
     listeners: shutdown::Trigger,
 }
 
@@ -180,7 +183,9 @@ impl House {
     fn new(config: &Config, listeners: shutdown::Trigger) -> Self {
         let inbound = watch::Sender::new(Arc::new(config.inbound.clone()));
         let alerts = watch::Sender::new(Arc::new(alerts_of(config)));
-        Self { metrics: Arc::default(), status: Status::default(), inbound, alerts, listeners }
+        let callbacks = watch::Sender::new(Arc::new(callbacks_of(config)));
+        let (metrics, status) = (Arc::default(), Status::default());
+        Self { metrics, status, inbound, alerts, callbacks, listeners }
     }
 
     fn ops(&self, config: &Config) -> Ops {
@@ -220,6 +225,7 @@ impl House {
             network: Arc::new(network_of(config)),
             budget_bytes: config.delivery.memory_budget,
             keep: config.delivery.log_payload,
+            tells_failures: config.delivery.failure_callback.is_some(),
             shutdown_grace: config.delivery.shutdown_grace,
             on_gap: config.delivery.on_gap,
             retention: (config.retention.succeeded, config.retention.failed),
@@ -233,6 +239,14 @@ impl House {
 fn alerts_of(config: &Config) -> alerts::Setup {
     let (dsn, url) = (config.database.dsn.clone(), config.alerts.url.clone());
     alerts::Setup { dsn, url, network: Arc::new(network_of(config)) }
+}
+
+fn callbacks_of(config: &Config) -> callbacks::Setup {
+    callbacks::Setup {
+        dsn: config.database.dsn.clone(),
+        on_failure: config.delivery.failure_callback.clone(),
+        on_alert: config.alerts.callback.clone(),
+    }
 }
 
 fn network_of(config: &Config) -> Network {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::lsn::Lsn;
 use crate::secret::{Secret, SecretUrl};
+use crate::template::Template;
 
 /// Identity of an endpoint in the log and the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +43,8 @@ pub struct Endpoint {
     pub signature: Vec<Profile>,
     /// Which events it wants.
     pub filter: Filter,
+    /// What makes the body of the payload; `None` sends the payload.
+    pub transform: Option<Template>,
     /// Custom headers, in order; names as written (valid, not reserved).
     pub headers: Vec<(String, Secret)>,
     /// How it authenticates us, from `auth` or the URL's user info.

@@ -198,6 +198,23 @@ pub struct Attempt {
     pub signature: String,
 }
 
+impl Attempt {
+    /// What the log says of a delivery that ended at this time without an attempt.
+    pub fn none(at: i64) -> Self {
+        Self {
+            started_at: at,
+            duration: Duration::ZERO,
+            status: None,
+            response_headers: String::new(),
+            response_body: String::new(),
+            error: None,
+            is_resolver_out: false,
+            retry_after: None,
+            signature: String::new(),
+        }
+    }
+}
+
 /// One body on its way to one endpoint.
 #[derive(Debug)]
 pub struct Delivery {

@@ -35,16 +35,18 @@ with candidates as (
 )
 select r.delivery_id, r.commit_lsn, r.ordinal, r.event_id, r.event_type, r.committed_at,
        r.key_hash, r.former_key_hash, r.shape, r.attempts, r.charged, r.version, r.bytes,
-       case when r.bytes <= $5::int8 then b.body end as body,
+       case when r.bytes <= $5::int8 then b.body end as body, r.awaits_template,
        r.key_hash <> r.former_key_hash and exists (
            select
            from   walhook.pending as earlier
            where  earlier.endpoint_id = $1
            and    earlier.state in ('retry', 'blocked')
+           and    not earlier.is_apart
            and    (earlier.commit_lsn, earlier.ordinal) < (r.commit_lsn, r.ordinal)
            and    case when r.key_hash = $2 then r.former_key_hash else r.key_hash end
                   in (earlier.key_hash, earlier.former_key_hash)
-       ) as is_held
+       ) as is_held,
+       r.is_apart, r.cancel_reason
 from   run as r
 join   walhook.body as b on b.event_id = r.event_id and b.shape = r.shape
 where  (r.doubles = 0 or r.place = 1)

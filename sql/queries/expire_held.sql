@@ -58,5 +58,5 @@ with holding as (
                and    not exists (select from expired as gone where gone.delivery_id = other.delivery_id)
            )
 )
-select delivery_id, key_hash, former_key_hash, state = 'retry' as is_retry
+select delivery_id, key_hash, former_key_hash, state = 'retry' and not is_apart as is_retry
 from   expired

@@ -4,7 +4,7 @@ select e.name                                                           as endpo
        e.application,
        e.state,
        e.disabled_reason,
-       cardinality(e.signature) > 0                                     as signed,
+       e.signed,
        e.consecutive_failures,
        to_char(e.failing_since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as failing_since,
        coalesce(queue.ready, 0) as ready,

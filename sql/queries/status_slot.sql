@@ -13,8 +13,7 @@ select s.active,
        -- What was written since the last checkpoint says how fast the rest goes.
        case
            when s.wal_status = 'lost' then 0
-           when s.safe_wal_size is null then null
-           when pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn) > 131072
+           when pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn) > 131072 and s.safe_wal_size is not null
                then greatest(0, s.safe_wal_size) * extract(epoch from now() - c.at)
                     / pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn)
        end::float8                                                      as seconds_to_loss,

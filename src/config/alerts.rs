@@ -1,5 +1,6 @@
 //! `[alerts]`: who is told of alerts, besides whoever looks at the table.
 
+use super::identifier::{self, FunctionName};
 use super::inbound::{ErrorAlert, read_error_alert};
 use super::table::Table;
 use super::target;
@@ -11,6 +12,8 @@ use crate::secret::SecretUrl;
 pub struct Alerts {
     /// Where each is posted; a chat's URL is the key to it.
     pub url: Option<SecretUrl>,
+    /// The function that is called with each.
+    pub callback: Option<FunctionName>,
     /// Failed inbound events that raise one.
     pub inbound_errors: ErrorAlert,
 }
@@ -20,7 +23,8 @@ pub(super) fn read(root: &mut Table<'_>, allow_http: bool) -> Option<Alerts> {
         value.table(|table| {
             let url = table.optional("url", |value| read_url(value, allow_http));
             let inbound_errors = table.optional("inbound_errors", read_error_alert);
-            Some(Alerts { url: url?, inbound_errors: inbound_errors? })
+            let callback = table.optional("callback", identifier::function_name);
+            Some(Alerts { url: url?, callback: callback?, inbound_errors: inbound_errors? })
         })
     })
 }

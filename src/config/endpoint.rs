@@ -14,12 +14,13 @@ use super::filter::Labels;
 use super::reader::Problem;
 use super::table::{Table, closest};
 use super::value::Value;
-use super::{auth, filter, headers, retry, signature, target};
+use super::{auth, filter, headers, retry, signature, target, transform};
 use crate::endpoint::{
     Auth, Endpoint, EndpointId, Filter, Method, Ordering, Profile, Reach, RetryPolicy, TlsFiles,
 };
 use crate::lsn::Lsn;
 use crate::secret::Secret;
+use crate::template::Template;
 
 const MOST_ENDPOINTS: usize = 10_000;
 const LONGEST_NAME_BYTES: usize = 63;
@@ -46,6 +47,7 @@ pub(super) struct Settings {
     secrets: Vec<Secret>,
     signature: Vec<Profile>,
     filter: Filter,
+    transform: Option<Template>,
     headers: Vec<(String, Secret)>,
     auth: Option<Auth>,
     tls: TlsFiles,
@@ -70,6 +72,7 @@ impl Settings {
             secrets: Vec::new(),
             signature: Vec::new(),
             filter: Filter::default(),
+            transform: None,
             headers: Vec::new(),
             auth: None,
             tls: TlsFiles::default(),
@@ -89,8 +92,7 @@ impl Settings {
     pub(super) fn read(
         table: &mut Table<'_>,
         base: &Self,
-        labels: &Labels,
-        allow_http: bool,
+        (labels, allow_http, max_event_bytes): (&Labels, bool, usize),
     ) -> Self {
         let signature = table.read("signature", signature::read_profiles, base.signature.clone());
         let secrets = table.read(
@@ -111,6 +113,11 @@ impl Settings {
             secrets,
             signature,
             filter: filter::read(table, &base.filter, labels),
+            transform: table.read(
+                "transform",
+                |value| transform::read(value, max_event_bytes),
+                base.transform.clone(),
+            ),
             headers: table.read("headers", headers::read, base.headers.clone()),
             auth: table.read("auth", |value| auth::read(value, allow_http), base.auth.clone()),
             tls: table.read("tls", target::read_tls, base.tls.clone()),
@@ -156,6 +163,7 @@ impl Settings {
             secrets: self.secrets,
             signature: self.signature,
             filter: self.filter,
+            transform: self.transform,
             headers: self.headers,
             auth: self.auth,
             tls: self.tls,
@@ -178,6 +186,7 @@ pub(super) struct Shared<'a> {
     pub(super) applications: &'a [Application],
     pub(super) labels: &'a Labels,
     pub(super) allow_http: bool,
+    pub(super) max_event_bytes: usize,
 }
 
 /// Reads every `[[endpoints]]`.
@@ -212,7 +221,8 @@ pub(super) fn read_endpoint(
         let url = table.required("url", "url = \"https://example.com/hooks\"", |url| {
             target::read_url(url, shared.allow_http)
         });
-        let mut settings = Settings::read(table, shared.defaults, shared.labels, shared.allow_http);
+        let Shared { defaults, labels, allow_http, max_event_bytes, applications } = *shared;
+        let mut settings = Settings::read(table, defaults, (labels, allow_http, max_event_bytes));
         let (url, user_info) = url?;
         if user_info.is_some() {
             if settings.auth.is_some() && table.is_given("auth") {
@@ -223,7 +233,7 @@ pub(super) fn read_endpoint(
             settings.auth = user_info;
         }
         check_together(table, &settings)?;
-        let reach = reach_of(table, &settings.application, shared.applications)?;
+        let reach = reach_of(table, &settings.application, applications)?;
         Some(settings.endpoint(name?, url, reach))
     })
 }

@@ -18,6 +18,15 @@ pub struct TableName {
     pub name: String,
 }
 
+/// A function by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionName {
+    /// Schema, unquoted.
+    pub schema: String,
+    /// Name, unquoted.
+    pub name: String,
+}
+
 /// Tables by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Tables {
@@ -36,6 +45,24 @@ pub(super) fn table_name(value: &Value<'_>) -> Option<TableName> {
                 .given(value.given()),
         ),
     }
+}
+
+/// Reads a `schema.function`; empty is none.
+pub(super) fn function_name(value: &Value<'_>) -> Option<Option<FunctionName>> {
+    if value.is_empty_text() {
+        return Some(None);
+    }
+    let text = value.word()?;
+    let parts = parse(&text).unwrap_or_default();
+    let [Part::Name(schema), Part::Name(name)] = parts.as_slice() else {
+        let fix = value.assignment("\"public.tell\"");
+        return value.refuse(
+            Problem::new("not a function's name", fix)
+                .given(value.given())
+                .allowed("schema.function without arguments, with quotes as in SQL; \"\" for none"),
+        );
+    };
+    Some(Some(FunctionName { schema: schema.clone(), name: name.clone() }))
 }
 
 /// Reads a `schema.table` or `schema.*`.

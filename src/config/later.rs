@@ -8,11 +8,9 @@ enum Refused {
     Any,
     /// All but this text; `""` also lets an empty list or table pass.
     AllBut(&'static str),
-    /// This text.
-    Only(&'static str),
 }
 
-use Refused::{AllBut, Any, Only};
+use Refused::{AllBut, Any};
 
 /// Key pattern (`*` for a name, `[]` for an element) and what of it is refused. What comes to
 /// life leaves this list.
@@ -21,13 +19,8 @@ const LATER: &[(&str, Refused)] = &[
     ("event_types", Any),
     ("models.*.condition", AllBut("")),
     ("endpoints[].condition", AllBut("")),
-    ("endpoints[].transform", AllBut("")),
     ("delivery.condition", AllBut("")),
-    ("delivery.transform", AllBut("")),
-    ("delivery.on_failure", Only("callback")),
-    ("delivery.failure_callback", AllBut("")),
     ("console", Any),
-    ("alerts.callback", AllBut("")),
 ];
 
 /// What becomes of a key that may be on the list.
@@ -45,8 +38,6 @@ pub(super) enum Standing {
 pub(super) fn standing(pattern: &str, given: &Given) -> Standing {
     match LATER.iter().find(|(key, _)| *key == pattern) {
         None => Standing::Known,
-        Some((_, Only(text))) if is(given, text) => Standing::Refused,
-        Some((_, Only(_))) => Standing::Known,
         Some((_, AllBut(text))) if is(given, text) => Standing::Inert,
         Some(_) => Standing::Refused,
     }

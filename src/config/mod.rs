@@ -30,6 +30,7 @@ mod signature;
 mod source;
 mod table;
 mod target;
+mod transform;
 mod value;
 
 use std::collections::BTreeMap;
@@ -45,7 +46,7 @@ pub use application::Application;
 pub use database::Database;
 pub use environment::Environment;
 pub use fault::{Fault, Faults, Line, Place, Severity};
-pub use identifier::{TableName, Tables};
+pub use identifier::{FunctionName, TableName, Tables};
 pub use model::{Model, Operation};
 pub use rows::{Declared, Row, RowFault, RowTable};
 pub use sections::{Delivery, Int8, LogPayload, OnGap, Ops, Payload, Retention, Security};
@@ -190,6 +191,7 @@ impl Parts {
         let labels = Labels::new(&models, tables);
         let allow_http = security.allow_http;
         let (defaults, delivery) = sections::read_delivery(root, &labels, allow_http);
+        let max_event_bytes = delivery.as_ref().map_or(usize::MAX, |d| d.max_event_bytes);
         let is_default_declared = is_default_declared(root);
         let applications = application::read(root);
         let shared = Shared {
@@ -197,6 +199,7 @@ impl Parts {
             applications: &applications,
             labels: &labels,
             allow_http,
+            max_event_bytes,
         };
         let endpoints = endpoint::read(root, &shared);
         let payload = sections::read_payload(root);

@@ -18,6 +18,7 @@ use super::value::Value;
 use super::{Config, Environment};
 use crate::endpoint::{Endpoint, EndpointId};
 use crate::lsn::Lsn;
+use crate::template::Template;
 
 /// A row of a table of the configuration.
 #[derive(Clone)]
@@ -179,6 +180,7 @@ impl Config {
             applications,
             labels,
             allow_http: self.security.allow_http,
+            max_event_bytes: self.delivery.max_event_bytes,
         };
         let read = |settings: &Json| {
             let names = RefCell::new(HashSet::new());
@@ -192,7 +194,10 @@ impl Config {
         if let Some(settings) = selecting.as_object_mut() {
             settings.retain(|key, _| SELECTS.contains(&key.as_str()));
         }
-        let value = read(&selecting).value.map(|endpoint| Endpoint { is_faulty: true, ..endpoint });
+        // Any template: what is parked meanwhile is what the mended one will be given.
+        let transform = Template::parse("null", usize::MAX).ok();
+        let held = |endpoint| Endpoint { is_faulty: true, transform, ..endpoint };
+        let value = read(&selecting).value.map(held);
         Read { value, fault: whole.fault }
     }
 }

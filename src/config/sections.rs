@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::endpoint::Settings;
 use super::filter::Labels;
+use super::identifier::{self, FunctionName};
 use super::reader::Problem;
 use super::table::Table;
 use super::value::Value;
@@ -52,6 +53,8 @@ pub struct Delivery {
     pub max_event_bytes: usize,
     /// Whether the log keeps bodies of successful deliveries.
     pub log_payload: LogPayload,
+    /// The function that is called with deliveries that finally failed.
+    pub failure_callback: Option<FunctionName>,
 }
 
 /// What to do when the slot has lost changes.
@@ -124,27 +127,43 @@ pub(super) fn read_delivery(
     let mut settings = Settings::placeholder();
     let delivery = root.optional("delivery", |value| {
         value.table(|table| {
-            settings = Settings::read(table, &settings, labels, allow_http);
+            let max_event_bytes =
+                table.optional("max_event_bytes", |value| value.integer(EVENT_BYTES));
+            let largest = max_event_bytes.unwrap_or(*EVENT_BYTES.end() as usize);
+            settings = Settings::read(table, &settings, (labels, allow_http, largest));
             let megabytes: Option<usize> =
                 table.optional("memory_budget_mb", |value| value.integer(1..=65_536));
             let shutdown_grace = table.optional("shutdown_grace", |value| value.duration(GRACE));
             let gaps = [("continue", OnGap::Continue), ("stop", OnGap::Stop)];
             let on_gap = table.optional("on_gap", |value| value.one_of(&gaps));
-            let max_event_bytes =
-                table.optional("max_event_bytes", |value| value.integer(EVENT_BYTES));
             let kept = [("always", LogPayload::Always), ("failed", LogPayload::Failed)];
             let log_payload = table.optional("log_payload", |value| value.one_of(&kept));
-            table.optional("on_failure", |value| value.one_of(&[("log", ())]))?;
+            let failure_callback = read_callback(table);
             Some(Delivery {
                 memory_budget: megabytes? * MEBIBYTE,
                 shutdown_grace: shutdown_grace?,
                 on_gap: on_gap?,
                 max_event_bytes: max_event_bytes?,
                 log_payload: log_payload?,
+                failure_callback: failure_callback?,
             })
         })
     });
     (settings, delivery)
+}
+
+/// `on_failure` and `failure_callback`, which mean something together.
+fn read_callback(table: &mut Table<'_>) -> Option<Option<FunctionName>> {
+    let calls =
+        table.optional("on_failure", |value| value.one_of(&[("log", false), ("callback", true)]));
+    let function = table.optional("failure_callback", identifier::function_name);
+    match (calls?, function?) {
+        (true, None) => table.refuse_at(
+            "on_failure",
+            Problem::new("no function is named", "failure_callback = \"public.tell\" beside it"),
+        ),
+        (calls, function) => Some(function.filter(|_| calls)),
+    }
 }
 
 /// `[security]`; a faulty one reads as the strictest.

@@ -1,6 +1,7 @@
 //! One endpoint, one lane: outgoing webhook calls and what becomes of them.
 
 pub mod alerts;
+pub mod callbacks;
 pub mod classify;
 pub mod client;
 pub mod connect_error;

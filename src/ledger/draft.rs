@@ -46,7 +46,10 @@ impl Draft {
 
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.rows() == 0 && self.fares.is_empty() && self.alerts.is_empty()
+        self.rows() == 0
+            && self.settled.is_empty()
+            && self.fares.is_empty()
+            && self.alerts.is_empty()
     }
 
     /// Commit time in ms of the earliest change whose rows are new.
@@ -65,14 +68,14 @@ impl Draft {
         let job = &outcome.job;
         self.unmark(job);
         match outcome.then {
-            Then::Done | Then::Failed => {
+            Then::Done | Then::Failed | Then::Cancelled => {
                 if let Some(version) = job.row_version() {
                     self.settled.push((job.delivery.id.0, version));
                 }
             }
             Then::Retry { .. } => self.wait(&outcome.job, wait_after(&outcome)),
         }
-        self.bytes += outcome.job.delivery.body.len();
+        self.bytes += outcome.job.outgoing().delivery.body.len();
         self.answer_bytes += outcome.answer_bytes();
         self.outcomes.push(outcome);
     }
@@ -95,12 +98,21 @@ impl Draft {
         self.fares.insert(fare.endpoint, Fare { disabled, ..fare });
     }
 
+    /// Takes changes of the queue back from a draft that was written without them: somebody has
+    /// locked the rows.
+    pub(super) fn take_back(&mut self, written: &Self, locked: &[Uuid]) {
+        let is_locked = |delivery: &Uuid| locked.contains(delivery);
+        self.settled.extend(written.settled.iter().filter(|(delivery, _)| is_locked(delivery)));
+        let rescheduled = written.rescheduled.iter().filter(|r| is_locked(&r.delivery));
+        self.rescheduled.extend(rescheduled.cloned());
+        let jobs = written.outcomes.iter().map(|outcome| &outcome.job).chain(&written.changing);
+        self.changing.extend(jobs.filter(|job| is_locked(&job.delivery.id.0)).cloned());
+    }
+
     /// Writes a row for a delivery that stays in memory, so that it no longer holds the watermark.
     pub(super) fn mark_in_flight(&mut self, job: Arc<Job>) {
-        self.parked.push(ParkedJob {
-            job: Arc::clone(&job),
-            wait: Wait { state: "in_flight", ..unchanged(&job) },
-        });
+        let wait = Wait { state: "in_flight", ..unchanged(&job) };
+        self.parked.push(ParkedJob::new(&job, wait));
         self.marked.push(job);
     }
 
@@ -116,12 +128,13 @@ impl Draft {
     fn wait(&mut self, job: &Arc<Job>, wait: Wait) {
         match job.row_version() {
             Some(version) => {
-                self.rescheduled.push(Rescheduled { delivery: job.delivery.id.0, version, wait });
+                self.rescheduled.push(Rescheduled::new(job, version, wait));
                 self.changing.push(Arc::clone(job));
             }
             None => {
-                self.bytes += job.delivery.body.len();
-                self.parked.push(ParkedJob { job: Arc::clone(job), wait });
+                let parked = ParkedJob::new(job, wait);
+                self.bytes += parked.kept.body.len();
+                self.parked.push(parked);
             }
         }
     }
@@ -147,7 +160,7 @@ fn wait_after(outcome: &Outcome) -> Wait {
             charged: (job.charged + u32::from(charged)) as i32,
             ..attempted
         },
-        Then::Done | Then::Failed => Wait { state: "ready", ..attempted },
+        Then::Done | Then::Failed | Then::Cancelled => Wait { state: "ready", ..attempted },
     }
 }
 
@@ -175,7 +188,15 @@ mod tests {
             event: Arc::new(event),
             body: Bytes::new(),
         };
-        let row = Parked { shape: 0, attempts: 0, charged: 0, version: 3 };
+        let row = Parked {
+            shape: 0,
+            awaits_template: false,
+            attempts: 0,
+            charged: 0,
+            version: 3,
+            is_apart: false,
+            cancelled: None,
+        };
         Arc::new(Job::parked(delivery, &row, Share::new(0).take(0)))
     }
 

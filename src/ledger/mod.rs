@@ -21,7 +21,7 @@ use crate::config::LogPayload;
 use crate::event::gate::{FULL_BATCH, Gate};
 use crate::event::job::{Entry, Fare, Job};
 use crate::lsn::Lsn;
-use crate::store::{Batch, Checkpoint, Form, Lines, Session, StoreError, chain};
+use crate::store::{Batch, Checkpoint, Form, Lines, Session, StoreError, Unwritten, chain};
 use draft::Draft;
 use eye::Eye;
 use part::Part;
@@ -56,6 +56,8 @@ pub struct Settings {
     pub slot: String,
     /// Which rows keep the body.
     pub keep: LogPayload,
+    /// Whether a function is to be told of final failures.
+    pub tells_failures: bool,
     /// The end of the WAL when the slot was taken: a former holder settled nothing beyond it.
     pub wal_end: Lsn,
 }
@@ -248,7 +250,7 @@ impl Ledger {
             && goal.confirmed == self.checkpoint.confirmed;
         if !is_nothing {
             let begun = Instant::now();
-            self.write(&draft, goal).await?;
+            Box::pin(self.write(&draft, goal)).await?;
             let taken = begun.elapsed();
             if taken >= STALL {
                 self.window.lose(taken);
@@ -282,14 +284,17 @@ impl Ledger {
                 true => Checkpoint { flush, ..goal.clone() },
                 false => Checkpoint { flush, replay_floor, ..self.checkpoint.clone() },
             };
-            match self.commit(&part.batch(self.settings.keep, &checkpoint)).await {
+            match self.commit(&part.batch(&self.settings, &checkpoint)).await {
                 Ok(unwritten) => {
                     self.checkpoint = checkpoint;
-                    for place in unwritten {
+                    for place in unwritten.fares {
                         self.draft.fare(part.fares[place].clone());
                         self.draft.touch(std::time::Instant::now());
                     }
-                    if let Some((job, is_retry)) = part.ended(draft) {
+                    if !unwritten.rows.is_empty() {
+                        self.draft.take_back(draft, &unwritten.rows);
+                        self.draft.touch(std::time::Instant::now());
+                    } else if let Some((job, is_retry)) = part.ended(draft) {
                         self.gate.give_up(job, is_retry);
                     }
                 }
@@ -323,9 +328,9 @@ impl Ledger {
         self.memory_only.extend(part.marked().cloned());
     }
 
-    /// One transaction, tried until PostgreSQL takes it or refuses its data; returns the places of
-    /// fares that are to be written later.
-    async fn commit(&mut self, batch: &Batch<'_>) -> Result<Vec<usize>, StoreError> {
+    /// One transaction, tried until PostgreSQL takes it or refuses its data; returns what is to be
+    /// written later.
+    async fn commit(&mut self, batch: &Batch<'_>) -> Result<Unwritten, StoreError> {
         let mut backoff = crate::store::reconnect_backoff();
         loop {
             let eye = self.eye();
@@ -350,10 +355,12 @@ impl Ledger {
         }
     }
 
-    async fn commit_once(&mut self, batch: &Batch<'_>) -> Result<Vec<usize>, StoreError> {
+    async fn commit_once(&mut self, batch: &Batch<'_>) -> Result<Unwritten, StoreError> {
         match self.try_commit(batch).await {
             // The former session was gone before it said so, and its commit came through.
-            Err(error) if error.is_about_data() && self.is_written(batch).await => Ok(Vec::new()),
+            Err(error) if error.is_about_data() && self.is_written(batch).await => {
+                Ok(Unwritten::default())
+            }
             other => other,
         }
     }
@@ -365,7 +372,7 @@ impl Ledger {
         newest.is_ok_and(|newest| newest.is_some() && newest.as_ref() == batch.checkpoint)
     }
 
-    async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<Vec<usize>, StoreError> {
+    async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<Unwritten, StoreError> {
         // Held to the end of the transaction: the epoch must not change under it.
         let epoch = Arc::clone(&self.epoch).read_owned().await;
         let slot = &self.settings.slot;
@@ -381,7 +388,7 @@ impl Ledger {
                 session.assert_owner(slot, *epoch).await?;
                 let flush = batch.checkpoint.map(|checkpoint| checkpoint.flush);
                 if newest.map(|checkpoint| checkpoint.flush) >= flush && flush.is_some() {
-                    return Ok(Vec::new());
+                    return Ok(Unwritten::default());
                 }
                 session
             }

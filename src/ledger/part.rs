@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::Settings;
 use super::draft::Draft;
-use crate::config::LogPayload;
 use crate::event::job::{Alert, Fare, Job, Outcome};
 use crate::store::{Batch, Checkpoint, Form, ParkedJob, Rescheduled};
 
@@ -37,10 +37,15 @@ impl<'a> Part<'a> {
     }
 
     /// What the store writes of it.
-    pub(super) fn batch<'b>(&'b self, keep: LogPayload, checkpoint: &'b Checkpoint) -> Batch<'b> {
+    pub(super) fn batch<'b>(
+        &'b self,
+        settings: &Settings,
+        checkpoint: &'b Checkpoint,
+    ) -> Batch<'b> {
         Batch {
             outcomes: self.outcomes,
-            keep,
+            keep: settings.keep,
+            tells_failures: settings.tells_failures,
             form: &self.form,
             parked: self.parked,
             rescheduled: self.rescheduled,

@@ -124,7 +124,7 @@ impl Roster {
     pub(super) fn watch(&mut self, lines: &Lines, handles: &[LaneHandle], tables: Tables) {
         self.watcher.abort_all();
         // A session of its own: keeping house may take long, and lanes read the queue meanwhile.
-        let store = Arc::new(SharedSession::new(lines.clone()));
+        let store = Arc::new(SharedSession::listening(lines.clone()));
         let signals = (Arc::clone(&self.around.is_pressing), Arc::clone(&self.early));
         let watcher =
             Watcher::new(&self.setup, store, (handles, tables), signals, self.seen_changes);

@@ -59,6 +59,8 @@ pub struct Setup {
     pub budget_bytes: usize,
     /// Which log rows keep the body.
     pub keep: LogPayload,
+    /// Whether a function is to be told of final failures.
+    pub tells_failures: bool,
     /// How long requests under way may take at a stop.
     pub shutdown_grace: Duration,
     /// What to do when WAL is missing.

@@ -261,6 +261,7 @@ impl Setup {
             lines: lines.clone(),
             slot: self.slot.clone(),
             keep: self.keep,
+            tells_failures: self.tells_failures,
             wal_end: system.wal_position,
         };
         let ledger = Ledger::new(

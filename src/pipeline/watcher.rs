@@ -21,6 +21,8 @@ use crate::store::{HeldEndpoint, Session, SharedSession, SlotState, StoreError, 
 
 /// How soon a state set in SQL takes effect.
 const LOOK: Duration = Duration::from_secs(1);
+/// For so long what is asked for in SQL gathers.
+const GATHER: Duration = Duration::from_millis(50);
 /// How old the lag in the metrics may be.
 const MEASURE: Duration = Duration::from_secs(5);
 /// How often partitions are made and dropped; they are made a week ahead.
@@ -46,6 +48,8 @@ pub(super) struct Watcher {
     /// What had been configured when all of it was last looked at.
     seen_changes: (i64, i64),
     has_looked: bool,
+    /// Somebody asked for something in SQL, and the lanes have not been told.
+    is_asked: bool,
 }
 
 impl Watcher {
@@ -75,6 +79,7 @@ impl Watcher {
             early,
             seen_changes,
             has_looked: false,
+            is_asked: false,
         }
     }
 
@@ -83,7 +88,14 @@ impl Watcher {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.store.news() => {
+                    self.is_asked = true;
+                    // Who asks for many things says so each time.
+                    tokio::time::sleep(GATHER).await;
+                }
+            }
             if let Err(error) = self.look().await {
                 tracing::debug!(error = %chain(&error), "cannot look at the database just now");
             }
@@ -92,6 +104,15 @@ impl Watcher {
 
     async fn look(&mut self) -> Result<(), StoreError> {
         let session = self.store.get().await?;
+        if self.is_asked {
+            // Before their states: what was cancelled must not go out when an endpoint is resumed.
+            for endpoint in session.asked_endpoints().await? {
+                if let Some((_, lane)) = self.lanes.get(&endpoint) {
+                    let _ = lane.send(ToLane::Look);
+                }
+            }
+            self.is_asked = false;
+        }
         for state in session.endpoint_states().await? {
             if let Some((_, lane)) = self.lanes.get(&state.endpoint) {
                 // A lane that is gone was told to stop.

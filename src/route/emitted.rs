@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::plan::{head_text, leading_bits};
+use super::renderings::Renderings;
 use super::select::{hears_origin, wants_event};
 use super::tenant::reaches;
 use super::{EventKind, Routed, Router, body, event_id, keys, write_head};
@@ -72,11 +73,13 @@ impl Router {
         let body = Bytes::copy_from_slice(&self.buffer);
         self.release_buffer();
         let shape = self.custom_shape();
+        let mut renderings = Renderings::default();
         out.extend(wanting.into_iter().map(|endpoint| Routed {
             event: Arc::clone(&event),
             endpoint,
             body: body.clone(),
             shape,
+            rendering: renderings.of(&self.endpoints[endpoint]),
             trimmed,
             hold: None,
         }));

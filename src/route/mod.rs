@@ -10,6 +10,7 @@ mod fields;
 mod keys;
 mod paths;
 mod plan;
+mod renderings;
 mod row;
 mod select;
 mod stamp;
@@ -32,6 +33,7 @@ pub use self::words::{
 use self::body::{Body, TooLarge};
 use self::fields::Subject;
 use self::plan::{Head, Plan};
+use self::renderings::Renderings;
 use self::row::View;
 use self::select::hears_origin;
 use self::stamp::Stamp;
@@ -142,11 +144,13 @@ impl Router {
             });
             let trimmed = write_body(body, head_end, &mut self.buffer);
             let bytes = Bytes::copy_from_slice(&self.buffer);
+            let mut renderings = Renderings::default();
             out.extend(endpoints.map(|endpoint| Routed {
                 event: Arc::clone(event),
                 endpoint: *endpoint,
                 body: bytes.clone(),
                 shape: shape.hash,
+                rendering: renderings.of(&self.endpoints[*endpoint]),
                 trimmed,
                 hold: shape.visible.hold.clone(),
             }));

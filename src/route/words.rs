@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::change::{Row, Table};
 use crate::config::Tables;
 use crate::event::Event;
+use crate::template::Rendering;
 
 /// What holds for all bodies.
 #[derive(Clone, Debug)]
@@ -88,10 +89,12 @@ pub struct Routed {
     pub event: Arc<Event>,
     /// Index of the endpoint in the list that the router was made with.
     pub endpoint: usize,
-    /// The bytes to sign, send and store; shared by endpoints that see the same.
+    /// The payload; shared by endpoints that see the same.
     pub body: Bytes,
     /// Stable hash of what makes this body differ from others of the same event.
     pub shape: i64,
+    /// What makes the body to send of this one, where the endpoint has a template.
+    pub rendering: Option<Arc<Rendering>>,
     /// The body outgrew `max_event_bytes` and kept its key columns only.
     pub trimmed: bool,
     /// Why the event must not be sent before the configuration is fixed.

@@ -38,7 +38,7 @@ pub(super) fn row(
     let event = &job.delivery.event;
     buffer.put_i16(COLUMN_COUNT);
     put_bytes(buffer, job.delivery.id.0.as_bytes());
-    put_i32(buffer, job.attempts.saturating_add(1) as i32);
+    put_i32(buffer, number(outcome));
     put_bytes(buffer, job.delivery.endpoint.0.as_bytes());
     put_i64(buffer, event.position.commit.0 as i64);
     put_i64(buffer, ordinal(event.position.ordinal));
@@ -53,11 +53,9 @@ pub(super) fn row(
         None => put_null(buffer),
     }
     put_text(buffer, attempt.error.as_ref().map(|(class, _)| class.as_str()));
-    match (&attempt.error, refusal) {
-        (_, Some(reason)) => put_text(buffer, Some(reason)),
-        (Some((_, message)), None) => put_text(buffer, Some(message)),
-        (None, None) => put_null(buffer),
-    }
+    let message = attempt.error.as_ref().map(|(_, message)| message.as_str());
+    let cancelled = job.cancelled().filter(|_| *then == Then::Cancelled);
+    put_text(buffer, refusal.or(message).or(cancelled));
     put_text(buffer, Some(attempt.signature.as_str()).filter(|text| !text.is_empty()));
     let answered = attempt.status.is_some() && refusal.is_none();
     put_text(
@@ -65,18 +63,26 @@ pub(super) fn row(
         answered.then_some(attempt.response_headers.as_str()).filter(|h| !h.is_empty()),
     );
     put_text(buffer, answered.then_some(attempt.response_body.as_str()));
-    let ends = matches!(then, Then::Failed) || (*then == Then::Done && keep == LogPayload::Always);
+    let ends = matches!(then, Then::Failed | Then::Cancelled)
+        || (*then == Then::Done && keep == LogPayload::Always);
     if ends && refusal.is_none() {
-        put_bytes(buffer, &job.delivery.body);
+        put_bytes(buffer, &job.outgoing().delivery.body);
     } else {
         put_null(buffer);
     }
+}
+
+/// From 1; a delivery that ends without another attempt has a row numbered from -1 downwards.
+pub(super) fn number(Outcome { job, then, .. }: &Outcome) -> i32 {
+    let made = i32::try_from(job.attempts).unwrap_or(i32::MAX - 1);
+    if *then == Then::Cancelled { -1 - made } else { made + 1 }
 }
 
 fn word(then: Then) -> &'static str {
     match then {
         Then::Done => "success",
         Then::Failed => "failed",
+        Then::Cancelled => "cancelled",
         Then::Retry { .. } => "retrying",
     }
 }

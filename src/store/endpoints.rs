@@ -164,6 +164,16 @@ impl Session {
         Ok(rows.iter().map(state).collect())
     }
 
+    /// Endpoints with something in the queue that their lanes may not know of.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn asked_endpoints(&self) -> Result<Vec<EndpointId>, StoreError> {
+        let rows = self.rows("look for what was asked for", sql::asked_endpoints, &[]).await?;
+        Ok(rows.iter().map(|row| EndpointId(row.get(0))).collect())
+    }
+
     /// Rows of the queue for each endpoint that has any.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::sync::Arc;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::SinkExt;
 use tokio_postgres::types::{FromSql, IsNull, PgLsn, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
@@ -13,7 +13,8 @@ use super::copy::{self, POSTGRES_EPOCH, ordinal};
 use super::owner::pg_lsn;
 use super::{Checkpoint, Session, StoreError, sql};
 use crate::config::LogPayload;
-use crate::event::job::{Alert, Fare, Job, Outcome};
+use crate::event::EventId;
+use crate::event::job::{Alert, Fare, Job, Outcome, Outgoing, Then};
 
 /// Rows of the log go to the socket in pieces of this size, so that a batch of large bodies is
 /// not in memory twice.
@@ -29,6 +30,8 @@ pub struct Batch<'a> {
     pub outcomes: &'a [Outcome],
     /// Which of them keep the body.
     pub keep: LogPayload,
+    /// Whether a function is to be told of those that finally failed.
+    pub tells_failures: bool,
     /// How they and the queue's rows are written.
     pub form: &'a Form,
     /// New rows of the queue.
@@ -59,6 +62,15 @@ pub enum Form {
     Ended(String),
 }
 
+/// What of a batch could not be written, because somebody has locked its rows.
+#[derive(Debug, Default)]
+pub struct Unwritten {
+    /// Places of fares.
+    pub fares: Vec<usize>,
+    /// Deliveries whose rows of the queue stay as they are.
+    pub rows: Vec<Uuid>,
+}
+
 /// A delivery that goes to the queue.
 #[derive(Clone, Debug)]
 pub struct ParkedJob {
@@ -66,6 +78,19 @@ pub struct ParkedJob {
     pub job: Arc<Job>,
     /// How it waits there.
     pub wait: Wait,
+    /// With which body. Noted once: a template may succeed while this is being written.
+    pub kept: KeptBody,
+}
+
+/// The body with which a delivery waits in the queue.
+#[derive(Clone, Debug)]
+pub struct KeptBody {
+    /// See [`Outgoing::shape`].
+    pub shape: i64,
+    /// Its bytes.
+    pub body: Bytes,
+    /// See [`Outgoing::awaits_template`].
+    pub awaits_template: bool,
 }
 
 /// How a row of the queue waits.
@@ -96,6 +121,37 @@ pub struct Rescheduled {
     pub version: i32,
     /// How it waits from now on.
     pub wait: Wait,
+    /// With which body.
+    pub kept: KeptBody,
+    /// The event, and the shape of the body that it may have waited with so far, if a template has
+    /// made the one it waits with now.
+    pub rendered: Option<(EventId, i64)>,
+}
+
+impl ParkedJob {
+    /// `job` as it is now.
+    pub fn new(job: &Arc<Job>, wait: Wait) -> Self {
+        Self { job: Arc::clone(job), wait, kept: KeptBody::of(job.outgoing()) }
+    }
+}
+
+impl Rescheduled {
+    /// `job` as it is now, whose row has `version`.
+    pub fn new(job: &Job, version: i32, wait: Wait) -> Self {
+        let rendered = job.rendered_from().map(|shape| (job.delivery.event.id, shape));
+        let kept = KeptBody::of(job.outgoing());
+        Self { delivery: job.delivery.id.0, version, wait, kept, rendered }
+    }
+}
+
+impl KeptBody {
+    fn of(Outgoing { delivery, shape, awaits_template }: Outgoing<'_>) -> Self {
+        Self { shape, body: delivery.body.clone(), awaits_template }
+    }
+
+    fn bytes(&self) -> i32 {
+        i32::try_from(self.body.len()).unwrap_or(i32::MAX)
+    }
 }
 
 impl Form {
@@ -109,8 +165,8 @@ impl Form {
 }
 
 impl Session {
-    /// Writes `batch` in one transaction, as the holder of `slot` by `epoch`; returns the places
-    /// of fares that could not be written, because somebody is changing the endpoint's row.
+    /// Writes `batch` in one transaction, as the holder of `slot` by `epoch`, but for what
+    /// somebody has locked.
     ///
     /// # Errors
     ///
@@ -122,7 +178,7 @@ impl Session {
         epoch: i64,
         batch: &Batch<'_>,
         buffer: &mut BytesMut,
-    ) -> Result<Vec<usize>, StoreError> {
+    ) -> Result<Unwritten, StoreError> {
         let written = self.write(slot, epoch, batch, buffer).await;
         match written {
             Ok(unwritten) => {
@@ -143,25 +199,29 @@ impl Session {
         epoch: i64,
         batch: &Batch<'_>,
         buffer: &mut BytesMut,
-    ) -> Result<Vec<usize>, StoreError> {
+    ) -> Result<Unwritten, StoreError> {
         self.command("begin a batch of the log", "begin").await?;
         self.assert_owner(slot, epoch).await?;
         if !batch.outcomes.is_empty() {
             self.copy(batch, buffer).await?;
         }
+        if batch.tells_failures {
+            self.note_failures(batch.outcomes).await?;
+        }
+        let mut unwritten = Unwritten::default();
         if let Form::Ended(reason) = batch.form {
-            self.fail(batch, reason).await?;
+            unwritten.rows.extend(self.fail(batch, reason).await?);
         } else {
-            self.queue(batch).await?;
+            unwritten.rows.extend(self.queue(batch).await?);
         }
         if !batch.settled.is_empty() {
             let (ids, versions): (Vec<Uuid>, Vec<i32>) = batch.settled.iter().copied().unzip();
-            self.rows("settle deliveries", sql::settle, &[&ids, &versions]).await?;
+            let locked = self.rows("settle deliveries", sql::settle, &[&ids, &versions]).await?;
+            unwritten.rows.extend(locked.iter().map(|row| row.get::<_, Uuid>(0)));
         }
-        let mut unwritten = Vec::new();
         for (place, fare) in batch.fares.iter().enumerate() {
             if !self.write_fare(fare).await? {
-                unwritten.push(place);
+                unwritten.fares.push(place);
             }
         }
         for alert in batch.alerts {
@@ -173,22 +233,26 @@ impl Session {
         Ok(unwritten)
     }
 
-    async fn queue(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
+    /// Returns rows that somebody has locked.
+    async fn queue(&self, batch: &Batch<'_>) -> Result<Vec<Uuid>, StoreError> {
         if !batch.parked.is_empty() {
-            self.store_bodies(batch.parked).await?;
+            let bodies = batch.parked.iter().map(|p| (p.job.delivery.event.id, &p.kept));
+            self.store_bodies(bodies).await?;
             self.park(batch.parked, batch.form).await?;
         }
-        if !batch.rescheduled.is_empty() {
-            self.reschedule(batch.rescheduled, batch.form).await?;
+        if batch.rescheduled.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(())
+        self.reschedule(batch.rescheduled, batch.form).await
     }
 
-    /// What the queue refuses ends in the log.
-    async fn fail(&self, batch: &Batch<'_>, reason: &str) -> Result<(), StoreError> {
-        for ParkedJob { job, wait } in batch.parked {
+    /// What the queue refuses ends in the log. Returns rows that somebody has locked.
+    async fn fail(&self, batch: &Batch<'_>, reason: &str) -> Result<Vec<Uuid>, StoreError> {
+        for ParkedJob { job, wait, kept } in batch.parked {
             let delivery = &job.delivery;
             let event = &delivery.event;
+            // What a template has not made a body of was never to be sent.
+            let body = Some(&*kept.body).filter(|_| !kept.awaits_template);
             self.rows(
                 "log a delivery that the queue refuses",
                 sql::fail_parked,
@@ -203,20 +267,31 @@ impl Session {
                     &Micros(event.commit_time),
                     &wait.status_code,
                     &reason,
-                    &&*delivery.body,
+                    &body,
+                    &batch.tells_failures,
                 ],
             )
             .await?;
         }
-        for Rescheduled { delivery, version, wait } in batch.rescheduled {
-            self.rows(
-                "log a delivery that the queue refuses to change",
-                sql::fail_queued,
-                &[delivery, version, &wait.attempts, &wait.status_code, &reason],
-            )
-            .await?;
+        let mut locked = Vec::new();
+        for Rescheduled { delivery, version, wait, .. } in batch.rescheduled {
+            let rows = self
+                .rows(
+                    "log a delivery that the queue refuses to change",
+                    sql::fail_queued,
+                    &[
+                        delivery,
+                        version,
+                        &wait.attempts,
+                        &wait.status_code,
+                        &reason,
+                        &batch.tells_failures,
+                    ],
+                )
+                .await?;
+            locked.extend(rows.iter().map(|row| row.get::<_, Uuid>(0)));
         }
-        Ok(())
+        Ok(locked)
     }
 
     async fn copy(&self, batch: &Batch<'_>, buffer: &mut BytesMut) -> Result<(), StoreError> {
@@ -237,18 +312,30 @@ impl Session {
         Ok(())
     }
 
+    async fn note_failures(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
+        let failed = outcomes.iter().filter(|outcome| outcome.then == Then::Failed);
+        let (ids, attempts): (Vec<Uuid>, Vec<i32>) =
+            failed.map(|o| (o.job.delivery.id.0, copy::number(o))).unzip();
+        if !ids.is_empty() {
+            self.rows("note failures", sql::note_failures, &[&ids, &attempts]).await?;
+        }
+        Ok(())
+    }
+
     /// Many endpoints share a body, and a statement with one for each of them might have no end.
-    async fn store_bodies(&self, parked: &[ParkedJob]) -> Result<(), StoreError> {
+    async fn store_bodies(
+        &self,
+        bodies_of: impl Iterator<Item = (EventId, &KeptBody)>,
+    ) -> Result<(), StoreError> {
         let mut seen = HashSet::new();
         let (mut events, mut shapes, mut bodies) = (Vec::new(), Vec::new(), Vec::<&[u8]>::new());
         let mut size = 0;
-        for ParkedJob { job, .. } in parked {
-            let (id, body) = (job.delivery.event.id, &job.delivery.body);
-            if !seen.insert((id, job.shape)) {
+        for (id, KeptBody { shape, body, .. }) in bodies_of {
+            if !seen.insert((id, *shape)) {
                 continue;
             }
             events.push(id.to_string());
-            shapes.push(job.shape);
+            shapes.push(*shape);
             bodies.push(body);
             size += body.len();
             if size >= MOST_BODY_BYTES {
@@ -280,11 +367,7 @@ impl Session {
             parked.iter().map(|p| Micros(p.job.delivery.event.commit_time)).collect();
         let key = column(|p| p.job.delivery.event.keys[0] as i64);
         let former_key = column(|p| p.job.delivery.event.keys[1] as i64);
-        let shape = column(|p| p.job.shape);
-        let bytes: Vec<i32> = parked
-            .iter()
-            .map(|p| i32::try_from(p.job.delivery.body.len()).unwrap_or(i32::MAX))
-            .collect();
+        let Kept { shape, bytes, awaits_template } = Kept::of(parked.iter().map(|p| &p.kept));
         let Waits { state, delay_us, hold_reason, attempts, charged, status, error } =
             Waits::of(parked.iter().map(|p| &p.wait), form);
         self.rows(
@@ -309,28 +392,78 @@ impl Session {
                 &charged,
                 &status,
                 &error,
+                &awaits_template,
             ],
         )
         .await?;
         Ok(())
     }
 
-    async fn reschedule(&self, rescheduled: &[Rescheduled], form: &Form) -> Result<(), StoreError> {
+    /// Returns rows that somebody has locked.
+    async fn reschedule(
+        &self,
+        rescheduled: &[Rescheduled],
+        form: &Form,
+    ) -> Result<Vec<Uuid>, StoreError> {
         let id: Vec<Uuid> = rescheduled.iter().map(|r| r.delivery).collect();
         let version: Vec<i32> = rescheduled.iter().map(|r| r.version).collect();
         let Waits { state, delay_us, hold_reason, attempts, charged, status, error } =
             Waits::of(rescheduled.iter().map(|r| &r.wait), form);
-        self.rows(
-            "reschedule deliveries",
-            sql::reschedule,
-            &[&id, &version, &state, &delay_us, &hold_reason, &attempts, &charged, &status, &error],
-        )
-        .await?;
-        Ok(())
+        let Kept { shape, bytes, awaits_template } = Kept::of(rescheduled.iter().map(|r| &r.kept));
+        let new = || rescheduled.iter().filter_map(|r| Some((r.rendered?, &r.kept)));
+        self.store_bodies(new().map(|((event, _), kept)| (event, kept))).await?;
+        let locked = self
+            .rows(
+                "reschedule deliveries",
+                sql::reschedule,
+                &[
+                    &id,
+                    &version,
+                    &state,
+                    &delay_us,
+                    &hold_reason,
+                    &attempts,
+                    &charged,
+                    &status,
+                    &error,
+                    &shape,
+                    &bytes,
+                    &awaits_template,
+                ],
+            )
+            .await?;
+        // The template's input; and its output, should the row have been taken away meanwhile.
+        let either = new().flat_map(|((event, from), kept)| [(event, from), (event, kept.shape)]);
+        let (events, shapes): (Vec<String>, Vec<i64>) =
+            either.map(|(event, shape)| (event.to_string(), shape)).unzip();
+        if !events.is_empty() {
+            self.rows("drop bodies", sql::drop_bodies, &[&events, &shapes]).await?;
+        }
+        Ok(locked.iter().map(|row| row.get(0)).collect())
     }
 }
 
-/// The columns that parking and rescheduling share.
+/// The columns of the bodies that rows wait with.
+#[derive(Default)]
+struct Kept {
+    shape: Vec<i64>,
+    bytes: Vec<i32>,
+    awaits_template: Vec<bool>,
+}
+
+impl Kept {
+    fn of<'a>(bodies: impl Iterator<Item = &'a KeptBody>) -> Self {
+        let mut columns = Self::default();
+        for kept in bodies {
+            columns.shape.push(kept.shape);
+            columns.bytes.push(kept.bytes());
+            columns.awaits_template.push(kept.awaits_template);
+        }
+        columns
+    }
+}
+
+/// The columns of how they wait.
 #[derive(Default)]
 struct Waits<'a> {
     state: Vec<&'a str>,

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::{Session, StoreError, sql};
@@ -44,12 +45,20 @@ impl Lines {
     ///
     /// [`StoreError::Connect`] and [`StoreError::Silent`].
     pub async fn open(&self) -> Result<Session, StoreError> {
-        let session = Session::connect_to_queue(&self.dsn).await?;
+        Ok(self.keep(Session::connect_to_queue(&self.dsn).await?))
+    }
+
+    /// The same, which lets `news` know whenever somebody asks for something in SQL.
+    pub(super) async fn open_to_listen(&self, news: Arc<Notify>) -> Result<Session, StoreError> {
+        Ok(self.keep(Session::listen_to_queue(&self.dsn, news).await?))
+    }
+
+    fn keep(&self, session: Session) -> Session {
         if let Ok(mut open) = self.open.lock() {
             open.retain(|line| !line.is_finished());
             open.push(session.line());
         }
-        Ok(session)
+        session
     }
 
     /// How the session of the server's process `backend` stands there. Asked in a session of its

@@ -2,6 +2,7 @@
 //! stand in `sql/`.
 
 mod alerts;
+mod callbacks;
 pub mod catalog;
 mod configuration;
 mod copy;
@@ -21,11 +22,12 @@ mod shared;
 mod sql;
 
 pub use alerts::{DueAlert, Told};
+pub use callbacks::{DueCall, Occasion};
 pub use configuration::Told as ToldRow;
 pub use endpoints::{EndpointState, Health, HeldEndpoint, LoadedEndpoint};
 pub use house::TableState;
 pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};
-pub use ledger::{Batch, Form, ParkedJob, Rescheduled, Wait};
+pub use ledger::{Batch, Form, ParkedJob, Rescheduled, Unwritten, Wait};
 pub use lines::{Lines, Standing};
 pub use owner::{Checkpoint, Reign, SlotState};
 pub use queue::{BlockedRun, Bound, Expired, Page, QueuedDelivery};

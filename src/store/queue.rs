@@ -121,10 +121,21 @@ impl Session {
         let key = key as i64;
         let parameters: [&(dyn ToSql + Sync); 5] = [&endpoint.0, &key, &rows, &in_memory, &bytes];
         let rows = self.rows("read blocked deliveries", sql::blocked_run, &parameters).await?;
-        if rows.first().is_some_and(|row| row.get::<_, bool>(14)) {
+        if rows.first().is_some_and(|row| row.get::<_, bool>(15)) {
             return Ok(BlockedRun::HeldByOtherKey);
         }
         Ok(BlockedRun::Page(page(&rows, endpoint)))
+    }
+
+    /// Which of these deliveries somebody cancelled, and why.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn cancelled(&self, deliveries: &[Uuid]) -> Result<Vec<(Uuid, String)>, StoreError> {
+        let rows =
+            self.rows("look for cancelled deliveries", sql::cancelled, &[&deliveries]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     /// Keys of `endpoint` that have a retry in the queue.
@@ -233,9 +244,12 @@ fn queued(row: &Row, endpoint: EndpointId) -> QueuedDelivery {
         },
         row: Parked {
             shape: row.get(8),
+            awaits_template: row.get(14),
             attempts: row.get::<_, i32>(9).max(0) as u32,
             charged: row.get::<_, i32>(10).max(0) as u32,
             version: row.get(11),
+            is_apart: row.get("is_apart"),
+            cancelled: row.get("cancel_reason"),
         },
     }
 }

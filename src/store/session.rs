@@ -94,6 +94,14 @@ impl Session {
         Self::open(dsn, Ear::Log, &[SETTINGS, QUEUE_SETTINGS].concat()).await
     }
 
+    /// The same, and lets `news` know whenever somebody asks for something in SQL.
+    pub(super) async fn listen_to_queue(dsn: &Dsn, news: Arc<Notify>) -> Result<Self, StoreError> {
+        let settings = [SETTINGS, QUEUE_SETTINGS].concat();
+        let session = Self::open(dsn, Ear::Wake(news), &settings).await?;
+        session.rows("listen for what is asked for", sql::listen_queue, &[]).await?;
+        Ok(session)
+    }
+
     /// What ends it when aborted.
     pub(super) fn line(&self) -> AbortHandle {
         self.connection.clone()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use super::{Lines, Session, StoreError};
 
@@ -11,12 +11,27 @@ use super::{Lines, Session, StoreError};
 pub struct SharedSession {
     lines: Lines,
     current: Mutex<Option<Arc<Session>>>,
+    /// Told of what is asked for in SQL.
+    news: Option<Arc<Notify>>,
 }
 
 impl SharedSession {
     /// Connects when first asked.
     pub fn new(lines: Lines) -> Self {
-        Self { lines, current: Mutex::default() }
+        Self { lines, current: Mutex::default(), news: None }
+    }
+
+    /// One that also listens; see [`SharedSession::news`].
+    pub fn listening(lines: Lines) -> Self {
+        Self { lines, current: Mutex::default(), news: Some(Arc::default()) }
+    }
+
+    /// Waits until somebody asks for something in SQL, or may have done so unheard.
+    pub async fn news(&self) {
+        match &self.news {
+            Some(news) => news.notified().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The session; a new one if the former broke.
@@ -30,7 +45,16 @@ impl SharedSession {
         if let Some(session) = current.as_ref().filter(|session| !session.is_closed()) {
             return Ok(Arc::clone(session));
         }
-        let session = Arc::new(self.lines.open().await?);
+        let session = match &self.news {
+            Some(news) => {
+                let session = self.lines.open_to_listen(Arc::clone(news)).await?;
+                // Nobody heard what was said before.
+                news.notify_one();
+                session
+            }
+            None => self.lines.open().await?,
+        };
+        let session = Arc::new(session);
         *current = Some(Arc::clone(&session));
         Ok(session)
     }

@@ -13,11 +13,15 @@ macro_rules! statements {
 statements! {
     activate
     activate_all
+    asked_endpoints
     assert_owner
     backend
     backlog_page
     blocked_run
+    call_back
+    callback_exists
     cancel_pending
+    cancelled
     captured_tables
     catalog_relations
     catalog_types
@@ -28,8 +32,10 @@ statements! {
     copy_attempts
     count_repeats
     create_slot
+    drop_bodies
     drop_lost_slot
     drop_partitions
+    due_calls
     due_page
     endpoint_fare
     endpoint_state
@@ -55,6 +61,8 @@ statements! {
     latest_checkpoint
     limit_statements
     listen_alerts
+    listen_failures
+    listen_queue
     load_endpoint
     lock_inbound_alerts
     lock_processor
@@ -66,12 +74,15 @@ statements! {
     modelled_tables
     next_due
     next_inbound
+    note_failures
     note_faults
     park
     peek_slot
     pending_counts
+    processed_inbound
     publication_state
     published_tables
+    put_off_call
     raise_alert
     raise_alert_once
     recount_queue

@@ -160,6 +160,7 @@ pub(crate) fn endpoint(name: &str, filter: Filter) -> Arc<Endpoint> {
         secrets: Vec::new(),
         signature: Vec::new(),
         filter,
+        transform: None,
         headers: Vec::new(),
         auth: None,
         tls: TlsFiles::default(),

@@ -36,6 +36,7 @@ pub(crate) fn endpoint(url: &str) -> Endpoint {
         secrets: vec![Secret::new("secret_123")],
         signature: vec![Profile::XWebhook],
         filter: Filter::default(),
+        transform: None,
         headers: vec![],
         auth: None,
         tls: TlsFiles::default(),

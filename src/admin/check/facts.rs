@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::admin::installation::installation;
 use crate::config::dsn::{Dsn, DsnError};
-use crate::config::{Config, Model};
+use crate::config::{Config, FunctionName, Model};
 use crate::store::inbound::{Handler, MappingFault};
 use crate::store::schema::{Installation, MIGRATIONS, Observed, TableState};
 use crate::store::{PublishedTable, ServerSettings, Session, SlotFacts, StoreError};
@@ -25,6 +25,8 @@ pub(super) struct Facts<'a> {
     pub(super) mapping_faults: Vec<(String, MappingFault)>,
     /// Functions that handle inbound events.
     pub(super) handlers: Vec<Handler>,
+    /// Keys of callbacks that cannot be called, and the functions that they name.
+    pub(super) missing_callbacks: Vec<(&'static str, &'a FunctionName)>,
 }
 
 /// Why nothing can be judged.
@@ -69,6 +71,7 @@ pub(super) async fn gather(config: &Config) -> Result<Facts<'_>, Blocked> {
         true => (mapping_faults(config, &session).await?, session.inbound_handlers().await?),
         false => (Vec::new(), Vec::new()),
     };
+    let missing_callbacks = missing_callbacks(config, &session).await?;
     Ok(Facts {
         config,
         installation,
@@ -80,7 +83,27 @@ pub(super) async fn gather(config: &Config) -> Result<Facts<'_>, Blocked> {
         columns,
         mapping_faults,
         handlers,
+        missing_callbacks,
     })
+}
+
+async fn missing_callbacks<'a>(
+    config: &'a Config,
+    session: &Session,
+) -> Result<Vec<(&'static str, &'a FunctionName)>, StoreError> {
+    let named = [
+        ("delivery.failure_callback", &config.delivery.failure_callback),
+        ("alerts.callback", &config.alerts.callback),
+    ];
+    let mut missing = Vec::new();
+    for (key, function) in named {
+        if let Some(function) = function
+            && !session.callback_exists(function).await?
+        {
+            missing.push((key, function));
+        }
+    }
+    Ok(missing)
 }
 
 async fn mapping_faults(

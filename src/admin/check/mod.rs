@@ -3,6 +3,7 @@
 //! Facts are gathered first, in a session that PostgreSQL holds to changing nothing; the checks
 //! are small, independent of each other, and judge facts only.
 
+mod callbacks;
 mod endpoints;
 mod facts;
 mod fields;
@@ -96,6 +97,7 @@ const CHECKS: &[Check] = &[
     fields::sensitive,
     inbound::mappings,
     inbound::handlers,
+    callbacks::exist,
 ];
 
 /// Looks at everything.

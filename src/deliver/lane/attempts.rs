@@ -7,12 +7,15 @@ use futures_util::stream::FuturesUnordered;
 
 use super::Lane;
 use super::connections::Leave;
+use super::feed::Look;
 use super::keys::Admission;
+use super::verdicts::microseconds_now;
 use crate::deliver::connection::Connection;
-use crate::event::Attempt;
 use crate::event::budget::footprint;
 use crate::event::job::{Job, Parking};
+use crate::event::{Attempt, ErrorClass};
 use crate::store::Health;
+use crate::template::RenderError;
 
 /// One attempt that came to an end.
 pub(super) struct Finished {
@@ -40,12 +43,15 @@ impl Lane {
             self.pace.started(now);
             self.metrics.in_flight.inc();
             self.jobs_under_way[place] = Some(Arc::clone(&job));
-            let client = Arc::clone(&self.client);
+            let (client, rendered) = (Arc::clone(&self.client), Arc::clone(&self.rendered));
             let number = job.attempts.saturating_add(1);
             let settings_version = self.settings_version;
             self.under_way.push(Box::pin(async move {
                 let began = Instant::now();
-                let (attempt, connection) = client.attempt(idle, &job.delivery, number).await;
+                let (attempt, connection) = match job.render(&rendered) {
+                    Ok(()) => client.attempt(idle, job.outgoing().delivery, number).await,
+                    Err(error) => (not_rendered(&error, began), idle),
+                };
                 let connection = (connection, leave);
                 Finished { place, job, began, attempt, connection, settings_version }
             }));
@@ -62,17 +68,36 @@ impl Lane {
         self.is_in_service()
             && self.stop.is_none()
             && self.under_way.len() < self.fitness.allowance()
+            && (self.under_way.is_empty() || !self.rendered.is_over())
             && self.fitness.rest(now).is_none()
             && self.pace.wait(now).is_none()
+            && self.knows_cancelled()
             && self.around.gate.is_open()
+    }
+
+    /// Whether it may be known what was cancelled. While something else is being read that cannot be
+    /// asked for, and what is read may wait for room that only sending makes.
+    fn knows_cancelled(&self) -> bool {
+        self.look == Look::Done || (self.look == Look::Wanted && self.fetch.is_some())
     }
 
     fn has_next(&self) -> bool {
         !(self.admitted.is_empty() && self.ready.is_empty() && self.due.is_empty())
     }
 
-    /// Retries and first attempts take turns; a probe is the oldest due delivery.
+    /// The next to be sent; what was cancelled ends on the way.
     fn next_job(&mut self) -> Option<Arc<Job>> {
+        loop {
+            let job = self.next_delivery()?;
+            if job.cancelled().is_none() {
+                return Some(job);
+            }
+            self.end_cancelled(job);
+        }
+    }
+
+    /// Retries and first attempts take turns; a probe is the oldest due delivery.
+    fn next_delivery(&mut self) -> Option<Arc<Job>> {
         self.retry_turn = !self.retry_turn;
         if self.retry_turn || self.fitness.is_probing() {
             self.due.pop_front().or_else(|| self.next_in_order())
@@ -122,5 +147,20 @@ impl Lane {
         for job in self.jobs_under_way.iter_mut().filter_map(Option::take).collect::<Vec<_>>() {
             self.park(job, Parking::Ready);
         }
+    }
+}
+
+/// An attempt that ended before there was anything to send.
+fn not_rendered(error: &RenderError, began: Instant) -> Attempt {
+    Attempt {
+        started_at: microseconds_now(),
+        duration: began.elapsed(),
+        status: None,
+        response_headers: String::new(),
+        response_body: String::new(),
+        error: Some((ErrorClass::Template, error.to_string())),
+        is_resolver_out: false,
+        retry_after: None,
+        signature: String::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! What a lane reads from the queue: parked deliveries in pages, due retries, blocked rows. One
 //! read at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
@@ -12,6 +12,7 @@ use crate::event::budget::{Large, LargeRoom, footprint};
 use crate::event::job::Job;
 use crate::lsn::Position;
 use crate::store::{BlockedRun, Bound, Expired, Page, QueuedDelivery, StoreError};
+use crate::template::Rendering;
 
 /// Rows of one page.
 const PAGE_ROWS: i64 = 500;
@@ -35,11 +36,21 @@ type Rows = (Vec<QueuedDelivery>, Option<LargeRoom>);
 pub(super) enum Fetched {
     Page(Result<Rows, StoreError>),
     Due(Result<(Rows, Option<Duration>), StoreError>),
+    /// What was cancelled of what is in memory.
+    Cancelled(Result<Vec<(Uuid, String)>, StoreError>),
     /// What was held for too long has gone.
     Expired(Result<Vec<Expired>, StoreError>),
     /// Blocked rows of a key, and whether none means that there are none. No rows: its first one
     /// is held by another key.
     Run((u64, bool), Result<Option<Rows>, StoreError>),
+}
+
+/// Whether the lane knows what was cancelled of what it has in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Done,
+    UnderWay,
+    Wanted,
 }
 
 /// A bound that grows where a single delivery is larger, once there is room for it.
@@ -77,6 +88,9 @@ impl Lane {
         }
         if !self.may_fetch(now) {
             return;
+        }
+        if self.look == Look::Wanted {
+            return self.look_for_cancelled();
         }
         if self.held_keys.1.is_some_and(|at| at <= now) {
             let (keys, _) = std::mem::take(&mut self.held_keys);
@@ -152,6 +166,11 @@ impl Lane {
                 let next = [next, unwritten].into_iter().flatten().min();
                 self.next_due = next.map(|delay| now + delay.max(Duration::from_millis(1)));
             }
+            Fetched::Cancelled(Ok(cancelled)) => self.take_cancelled(cancelled),
+            Fetched::Cancelled(Err(error)) => {
+                self.look = Look::Wanted;
+                self.fetch_failed(&error, now);
+            }
             Fetched::Run(run, Ok(Some(rows))) => {
                 if rows.0.is_empty() && !run.1 {
                     self.fetch_again = Some(now + REREAD);
@@ -193,6 +212,30 @@ impl Lane {
         self.mode.page_failed(now + RECONSIDER);
         self.next_due = self.next_due.map(|due| due.max(now + RECONSIDER));
         self.fetch_again = Some(now + RECONSIDER);
+    }
+
+    fn look_for_cancelled(&mut self) {
+        let mut in_memory = self.in_memory();
+        in_memory.extend(self.admitted.iter().map(|job| job.delivery.id.0));
+        let store = Arc::clone(&self.around.store);
+        self.look = Look::UnderWay;
+        self.fetch = Some(Box::pin(async move {
+            let cancelled = async { store.get().await?.cancelled(&in_memory).await };
+            Fetched::Cancelled(cancelled.await)
+        }));
+    }
+
+    fn take_cancelled(&mut self, cancelled: Vec<(Uuid, String)>) {
+        for (delivery, reason) in cancelled {
+            let admitted = self.admitted.iter().find(|job| job.delivery.id.0 == delivery);
+            let parked = || self.from_queue.get(&delivery).and_then(Weak::upgrade);
+            if let Some(job) = admitted.cloned().or_else(parked) {
+                job.cancel(reason);
+            }
+        }
+        if self.look == Look::UnderWay {
+            self.look = Look::Done;
+        }
     }
 
     fn within(&self, rows: i64) -> Within {
@@ -286,7 +329,10 @@ impl Lane {
         let mut jobs = Vec::with_capacity(rows.len());
         for row in rows {
             let charge = self.read_back.take(footprint(row.delivery.body.len())).with(room.take());
-            let job = Arc::new(Job::parked(row.delivery, &row.row, charge));
+            // Without a template the payload goes out as it is.
+            let template = self.endpoint.transform.as_ref().filter(|_| row.row.awaits_template);
+            let rendering = template.map(|template| Arc::new(Rendering::new(template.clone())));
+            let job = Arc::new(Job::parked(row.delivery, &row.row, charge).with(rendering));
             if self.from_queue.len() == self.from_queue.capacity() {
                 // Before it grows: most of it is gone from memory.
                 self.from_queue.retain(|_, job| job.strong_count() > 0);

@@ -92,9 +92,11 @@ impl Keys {
         keys
     }
 
-    /// The one or two keys of a delivery; none where there is no order.
+    /// The one or two keys of a delivery; none where there is no order, or for what was asked for
+    /// by hand, which may overtake.
     fn of(&self, job: &Job) -> impl Iterator<Item = u64> + use<> {
-        self.among(job.delivery.event.keys)
+        let keys = (!job.is_apart).then(|| self.among(job.delivery.event.keys));
+        keys.into_iter().flatten()
     }
 
     fn among(&self, [key, former]: [u64; 2]) -> impl Iterator<Item = u64> + use<> {

@@ -39,7 +39,7 @@ use attempts::Finished;
 use backlog::{Mode, Replay};
 use brake::Brake;
 use connections::Connections;
-use feed::Fetch;
+use feed::{Fetch, Look};
 use fitness::Fitness;
 use keys::Keys;
 use patience::Patience;
@@ -56,6 +56,8 @@ pub enum ToLane {
     State(EndpointState),
     /// The endpoint's settings, for attempts that begin from now on.
     Configure(Arc<Endpoint>, Arc<Client>),
+    /// Somebody asked for something in SQL: retries may be due, and deliveries cancelled.
+    Look,
     /// Everything that goes before what a former process left in the queue has been delivered to
     /// this lane: told by message, since it must not overtake what it speaks of.
     Replayed,
@@ -99,6 +101,8 @@ pub struct Lane {
     share: Arc<Share>,
     /// Memory of what was read from the queue, which is the lane's own to bound.
     read_back: Arc<Share>,
+    /// Memory of what templates have made: while it is over, attempts wait for those under way.
+    rendered: Arc<Share>,
     metrics: EndpointMetrics,
     health: Health,
     /// Number of this lane's last news of the endpoint.
@@ -124,6 +128,8 @@ pub struct Lane {
     unwritten_retries: Vec<Weak<Job>>,
     /// When to ask the queue for due retries.
     next_due: Option<Instant>,
+    /// Whether to ask it for what was cancelled.
+    look: Look,
     /// The turn is a retry's, if there is one: neither starves the other.
     retry_turn: bool,
     under_way: FuturesUnordered<BoxFuture<'static, Finished>>,
@@ -177,6 +183,7 @@ impl Lane {
             inbox,
             connections: Connections::new(Arc::clone(&around.connections)),
             patience: Patience::new(Arc::clone(&around.idle_lanes)),
+            rendered: Share::new(read_back.limit()),
             read_back,
             settings_version: 0,
             around,
@@ -196,6 +203,7 @@ impl Lane {
             held_keys: (Vec::new(), None),
             unwritten_retries: Vec::new(),
             next_due: loaded.has_retries.then(Instant::now),
+            look: Look::Done,
             retry_turn: false,
             under_way: FuturesUnordered::new(),
             jobs_under_way: vec![None; places],
@@ -250,6 +258,10 @@ impl Lane {
             ToLane::Deliver(jobs) => self.accept(jobs),
             ToLane::State(state) => self.follow(state),
             ToLane::Configure(endpoint, client) => self.configure(endpoint, client),
+            ToLane::Look => {
+                self.look = Look::Wanted;
+                self.next_due = Some(Instant::now());
+            }
             ToLane::Replayed => self.replay = Replay::over_once_written(&mut self.mode),
             ToLane::Expire(held) => self.expiry = Some(held),
             ToLane::Stop(deadline) => {
@@ -368,7 +380,8 @@ impl Lane {
         let idle = now + Duration::from_secs(60);
         let rest = self.fitness.rest(now).map(|rest| now + rest);
         let pace = self.pace.wait(now).map(|wait| now + wait);
-        let is_full = self.share.is_over() || self.read_back.is_over();
+        let shares = [&self.share, &self.read_back, &self.rendered];
+        let is_full = shares.iter().any(|share| share.is_over());
         let full = is_full.then(|| now + RECONSIDER);
         let fetches = self.may_fetch(now);
         let due = self.next_due.filter(|_| fetches && self.wants_due());
@@ -419,6 +432,7 @@ mod tests {
             secrets: vec![],
             signature: vec![],
             filter: Filter::default(),
+            transform: None,
             headers: vec![],
             auth: None,
             tls: TlsFiles::default(),

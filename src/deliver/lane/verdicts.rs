@@ -45,6 +45,8 @@ impl Lane {
             }
             Verdict::Retry { delay } => {
                 self.note_failure(&attempt, began, now);
+                // Not again, but it ends as cancelled, and at once: others wait for it.
+                let delay = job.cancelled().map_or(delay, |_| Duration::ZERO);
                 self.retry_after(&job, delay, now.0);
                 Then::Retry { after: delay, charged: true }
             }
@@ -63,10 +65,21 @@ impl Lane {
         }
     }
 
+    /// Ends a delivery that somebody cancelled.
+    pub(super) fn end_cancelled(&mut self, job: Arc<Job>) {
+        self.metrics.cancelled.inc();
+        let then = Then::Cancelled;
+        let attempt = Attempt::none(microseconds_now());
+        let outcome = Outcome { job: Arc::clone(&job), attempt, then };
+        self.around.gate.add_unlogged(outcome.answer_bytes());
+        self.tell(Entry::Attempted(outcome));
+        self.pass_keys_on(&job, then);
+    }
+
     /// Lets those behind go, or parks them behind a retry.
     fn pass_keys_on(&mut self, job: &Job, then: Then) {
         match then {
-            Then::Done | Then::Failed => {
+            Then::Done | Then::Failed | Then::Cancelled => {
                 let next = self.keys.finish(job);
                 self.admitted.extend(next);
             }
@@ -184,7 +197,7 @@ impl Lane {
     }
 }
 
-fn microseconds_now() -> i64 {
+pub(super) fn microseconds_now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

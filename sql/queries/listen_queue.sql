@@ -1,0 +1,2 @@
+-- listen_queue: be told when somebody asks for something in SQL.
+listen walhook
