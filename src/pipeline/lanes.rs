@@ -242,6 +242,14 @@ impl Lanes {
         }
     }
 
+    /// Tells every lane that it has everything that goes before what was left in the queue.
+    pub(super) fn tell_replayed(&self) {
+        for lane in &self.lanes {
+            // A lane that is gone was told to stop.
+            let _ = lane.sender.send(ToLane::Replayed);
+        }
+    }
+
     /// Whether a lane got full since the last hand-over. That many lanes want what is read may
     /// make much of little.
     pub(super) fn got_full(&self) -> bool {
