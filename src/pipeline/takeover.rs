@@ -266,10 +266,9 @@ impl Setup {
             let share = Share::new(share);
             let metrics = self.metrics.endpoint(&endpoint.name);
             let parts = (Arc::clone(endpoint), client);
-            let holds = (Arc::clone(&share), metrics);
+            let holds = (Arc::clone(&share), metrics.clone());
             lanes.spawn(Lane::new(parts, inbox, around.clone(), holds, &state).run());
-            let holds = (share, self.metrics.endpoint(&endpoint.name));
-            handles.push(LaneHandle::new(Arc::clone(endpoint), sender, holds));
+            handles.push(LaneHandle::new(Arc::clone(endpoint), sender, (share, metrics)));
         }
         // A session of its own: keeping house may take long, and lanes read the queue meanwhile.
         let watching = Arc::new(SharedSession::new(lines.clone()));
