@@ -138,6 +138,31 @@ async fn where_old_values_are_unknown_the_update_is_sent_and_nothing_is_derived(
 }
 
 #[tokio::test]
+async fn enums_domains_and_collations_mean_in_the_daemon_what_they_mean_in_the_table() {
+    let database = Pg::shared().database().await;
+    database
+        .execute(
+            "create type mood as enum ('sad', 'ok'); create domain amount as numeric(12, 2); \
+             create table items (id int primary key, mood mood, paid amount, code char(5), \
+             name text collate \"C\")",
+        )
+        .await;
+    let hooks = Hooks::ok().await;
+    let lines = "condition = \"\"\"new.mood = 'ok' and new.paid = 1 and new.code = 'ab' \
+                 and new.name < 'b' and lower(new.name) = 'a'\"\"\"";
+    let site = Site::new(&database, &["public.items"], &endpoint("a", &hooks.url("/a"), lines));
+    let daemon = site.up().await;
+    database
+        .execute(
+            "insert into items values (1, 'sad', 1, 'ab', 'A'), (2, 'ok', 1.01, 'ab', 'A'), \
+             (3, 'ok', 1, 'b', 'A'), (4, 'ok', 1, 'ab', 'ä'), (5, 'ok', 1, 'ab', 'A')",
+        )
+        .await;
+    assert_eq!(told(&hooks.arrived(1).await), ["items.created 5"]);
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn a_condition_that_raises_fails_the_delivery_and_tells_once() {
     let world = World::new(
         "condition = \"new.total / new.parts > 10\"\nexclude_models = [\"store.Inventory\"]",

@@ -122,11 +122,12 @@ fn expression(parsed: &Expr, depth: usize) -> Read<Expression> {
         Expr::UnaryOp { op: UnaryOperator::Plus, expr } => expression(expr, depth),
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } => expression(expr, depth).map(negate),
         Expr::BinaryOp { left, op, right } => binary(parsed, (left, op, right), depth),
-        Expr::Cast { kind, expr, data_type, format: None }
-            if matches!(kind, CastKind::Cast | CastKind::DoubleColon) =>
-        {
-            Ok(Expression::Cast(boxed(expr)?, target(data_type)?))
-        }
+        Expr::Cast {
+            kind: CastKind::Cast | CastKind::DoubleColon,
+            expr,
+            data_type,
+            format: None,
+        } => Ok(Expression::Cast(boxed(expr)?, target(data_type)?)),
         Expr::TypedString(TypedString { data_type, value, uses_odbc_syntax: false }) => {
             let literal = Expression::Literal(literal(&value.value)?);
             Ok(Expression::Cast(Box::new(literal), target(data_type)?))

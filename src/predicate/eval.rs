@@ -62,13 +62,7 @@ pub(super) fn evaluate<'a>(node: &'a Node, row: &impl Row<'a>) -> Evaluated<'a> 
         }
         Node::Like(sides, case, negated) => match pair(sides)? {
             Some((Value::Text(text), Value::Text(pattern))) => {
-                let is_match = match case {
-                    Case::Sensitive => like::matches(&text, &pattern),
-                    Case::Insensitive => {
-                        like::matches(&text.to_ascii_lowercase(), &pattern.to_ascii_lowercase())
-                    }
-                };
-                Ok(Value::Bool(is_match? != *negated))
+                Ok(Value::Bool(is_like(&text, &pattern, *case)? != *negated))
             }
             _ => Ok(Value::Null),
         },
@@ -92,6 +86,15 @@ pub(super) fn evaluate<'a>(node: &'a Node, row: &impl Row<'a>) -> Evaluated<'a> 
             None => Ok(Value::Null),
             Some((document, by)) => member((*dialect, *key, *shape), document, &by),
         },
+    }
+}
+
+fn is_like(text: &[u8], pattern: &[u8], case: Case) -> Result<bool, EvalError> {
+    match case {
+        Case::Sensitive => like::matches(text, pattern),
+        Case::Insensitive => {
+            like::matches(&text.to_ascii_lowercase(), &pattern.to_ascii_lowercase())
+        }
     }
 }
 

@@ -91,14 +91,7 @@ fn boolean(dice: &mut Dice, depth: usize) -> String {
             let not = dice.pick(&["", "not "]);
             format!("{} is {not}distinct from {}", part(dice, a), part(dice, b))
         }
-        8 | 9 => {
-            let sort = sort(dice);
-            let inner = of(dice, sort, less);
-            let list: Vec<String> =
-                (0..1 + dice.below(4)).map(|_| item(dice, sort, less)).collect();
-            let not = dice.pick(&["", "not "]);
-            format!("{} {not}in ({})", part(dice, inner), list.join(", "))
-        }
+        8 | 9 => within(dice, less),
         10 => {
             let sort = sort(dice);
             let (a, b, c) = (of(dice, sort, less), of(dice, sort, less), of(dice, sort, less));
@@ -117,6 +110,14 @@ fn boolean(dice: &mut Dice, depth: usize) -> String {
             format!("{} {} {}", part(dice, a), dice.pick(COMPARISONS), part(dice, b))
         }
     }
+}
+
+fn within(dice: &mut Dice, less: usize) -> String {
+    let sort = sort(dice);
+    let inner = of(dice, sort, less);
+    let list: Vec<String> = (0..1 + dice.below(4)).map(|_| item(dice, sort, less)).collect();
+    let not = dice.pick(&["", "not "]);
+    format!("{} {not}in ({})", part(dice, inner), list.join(", "))
 }
 
 fn sort(dice: &mut Dice) -> Sort {
