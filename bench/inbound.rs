@@ -38,6 +38,7 @@ pub(crate) async fn inbound(world: &World) -> Result<(), Failed> {
             "p99 ms",
             "CPU s/10k",
             "PostgreSQL CPU s/10k",
+            "sender CPU s/10k",
             "WAL bytes/event",
             "RSS MB",
         ],
@@ -82,7 +83,7 @@ async fn row(world: &World, receiver: Receiver, connections: usize) -> Result<Ve
             site.drop(&world.admin).await?;
         }
     }
-    let Answers { milliseconds, elapsed, .. } = answers;
+    let Answers { milliseconds, elapsed, sender_seconds, .. } = answers;
     let at = |share: f64| {
         let place = (milliseconds.len() as f64 * share) as usize;
         fine(milliseconds.get(place).copied().unwrap_or(f64::NAN))
@@ -96,6 +97,7 @@ async fn row(world: &World, receiver: Receiver, connections: usize) -> Result<Ve
         at(0.99),
         fine(each(cost.consumer_seconds) * 1e4),
         fine(each(cost.postgres_seconds) * 1e4),
+        fine(each(sender_seconds) * 1e4),
         whole(each(cost.wal_bytes)),
         fine(resident),
     ])

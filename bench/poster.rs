@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::Failed;
+use crate::measure;
 
 /// Bytes of filling, so that a body has about 1 KB.
 const FILLING: usize = 800;
@@ -22,6 +23,8 @@ pub(crate) struct Answers {
     pub(crate) elapsed: Duration,
     /// How many were answered with another status than 200.
     pub(crate) refused: usize,
+    /// Processor seconds of this process meanwhile.
+    pub(crate) sender_seconds: f64,
 }
 
 /// Posts `count` events with ids from `first` on over `connections`.
@@ -34,9 +37,10 @@ pub(crate) async fn post(
     let requests: Vec<Vec<u8>> =
         (first..first + count).map(|number| request(secret, number)).collect();
     let (requests, next) = (&requests, &Cell::new(0));
-    let begun = Instant::now();
+    let spent = || measure::process_seconds(std::process::id()).unwrap_or(f64::NAN);
+    let (begun, spent_before) = (Instant::now(), spent());
     let ended = join_all((0..connections).map(|_| converse(port, requests, next))).await;
-    let elapsed = begun.elapsed();
+    let (elapsed, sender_seconds) = (begun.elapsed(), spent() - spent_before);
     let (mut milliseconds, mut refused) = (Vec::with_capacity(requests.len()), 0);
     for one in ended {
         let (times, others) = one?;
@@ -44,7 +48,7 @@ pub(crate) async fn post(
         refused += others;
     }
     milliseconds.sort_unstable_by(f64::total_cmp);
-    Ok(Answers { milliseconds, elapsed, refused })
+    Ok(Answers { milliseconds, elapsed, refused, sender_seconds })
 }
 
 /// One connection, which takes the next request as soon as it has an answer.

@@ -60,7 +60,7 @@ from   (
                           select
                           from   walhook.endpoint as receiver
                           where  receiver.id = pending.endpoint_id
-                          and    receiver.state <> 'active'
+                          and    (receiver.state <> 'active' or receiver.fault is not null)
                       ) then 'held'
                       when pending.attempts > 0 then 'retrying'
                       else 'pending'
@@ -82,7 +82,7 @@ comment on column walhook.webhook_log.id is 'The delivery: X-Webhook-Delivery.';
 comment on column walhook.webhook_log.event_id is 'The event: X-Webhook-Event-Id.';
 comment on column walhook.webhook_log.endpoint_name is 'The receiver.';
 comment on column walhook.webhook_log.event_type is 'As in order.updated.';
-comment on column walhook.webhook_log.payload is 'The body as sent; null where [delivery] log_payload does not keep it.';
+comment on column walhook.webhook_log.payload is 'The body as sent, or what the endpoint''s transform is given if that has not succeeded; null where [delivery] log_payload does not keep it.';
 comment on column walhook.webhook_log.status is 'pending, retrying, success, failed, held or cancelled.';
 comment on column walhook.webhook_log.status_code is 'HTTP status of the last attempt.';
 comment on column walhook.webhook_log.error_message is 'What went wrong in the last attempt.';

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::ops::{self, Ops, Readiness};
 use crate::config::inbound::Inbound;
-use crate::config::{Config, Int8, Model, Operation};
+use crate::config::{Config, Int8};
 use crate::deliver::fetch::fetch;
 use crate::deliver::network::{Network, NetworkSettings};
 use crate::deliver::resolver::Resolver;
@@ -19,7 +19,7 @@ use crate::deliver::{alerts, callbacks};
 use crate::inbound;
 use crate::metrics::Metrics;
 use crate::pipeline::{Pipeline, RunError, Setup, Status, TakeoverError};
-use crate::route::{BoundModel, EventKind, RouterSettings};
+use crate::route::RouterSettings;
 use crate::shutdown::{self, Shutdown};
 use crate::store::{chain, reconnect_backoff};
 
@@ -95,7 +95,7 @@ async fn send(
     mut reloads: mpsc::Receiver<Config>,
     mut shutdown: Shutdown,
 ) -> Result<(), DaemonError> {
-    let mut setup = house.setup(&config);
+    let mut setup = house.setup(&Arc::new(config));
     loop {
         let (stop, until_stopped) = shutdown::channel();
         let mut pipelines = std::pin::pin!(keep_running(setup, until_stopped));
@@ -112,7 +112,7 @@ async fn send(
                 house.callbacks.send_replace(Arc::new(callbacks_of(&config)));
                 stop.stop();
                 pipelines.await?;
-                setup = house.setup(&config);
+                setup = house.setup(&Arc::new(config));
             }
         }
     }
@@ -158,6 +158,7 @@ fn advice(error: &RunError) -> Advice {
     match error {
         // As a standby: the other daemon has the slot, and may leave it.
         RunError::Fenced => Advice::Again,
+        RunError::Reconfigured => Advice::Again,
         // From the checkpoint, which says what is missing or whose database it is.
         RunError::Takeover(TakeoverError::Moved) => Advice::Again,
         // Not ready, but there to be asked; `walhook init` ends the wait.
@@ -207,18 +208,13 @@ impl House {
         }
     }
 
-    fn setup(&self, config: &Config) -> Setup {
+    fn setup(&self, config: &Arc<Config>) -> Setup {
         let Self { metrics, status, .. } = self;
         Setup {
             dsn: config.database.dsn.clone(),
             slot: config.database.slot.clone(),
             publication: config.database.publication.clone(),
-            models: config
-                .models
-                .iter()
-                .map(|model| (model.table.clone(), unbound(model)))
-                .collect(),
-            endpoints: config.endpoints.iter().cloned().map(Arc::new).collect(),
+            config: Arc::clone(config),
             routing: RouterSettings {
                 system_identifier: 0,
                 int8_as_number: config.payload.int8 == Int8::Number,
@@ -265,23 +261,4 @@ fn network_of(config: &Config) -> Network {
 async fn fetch_from(network: Arc<Network>, url: String) -> Result<Bytes, String> {
     let url = url.parse().map_err(|_| "it is no URL".to_owned())?;
     fetch(&network, &url).await.map_err(|error| chain(&error))
-}
-
-fn unbound(model: &Model) -> BoundModel {
-    let events = model.events.iter().filter(|_| model.enabled).map(|event| match event {
-        Operation::Created => EventKind::Created,
-        Operation::Updated => EventKind::Updated,
-        Operation::Deleted => EventKind::Deleted,
-        Operation::Truncated => EventKind::Truncated,
-    });
-    BoundModel {
-        oid: 0,
-        label: model.label.clone(),
-        app: model.app().to_owned(),
-        name: model.name().to_owned(),
-        events: events.collect(),
-        event_prefix: model.event_prefix.clone(),
-        user: model.user.clone(),
-        known_columns: Vec::new(),
-    }
 }

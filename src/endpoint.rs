@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::lsn::Lsn;
 use crate::secret::{Secret, SecretUrl};
+use crate::template::Template;
 
 /// Identity of an endpoint in the log and the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +25,12 @@ pub struct Endpoint {
     pub name: String,
     /// The tenant it belongs to.
     pub application: String,
+    /// What may reach the tenant's endpoints at all.
+    pub reach: Reach,
+    /// Its settings cannot be used whole: its events wait until they are mended.
+    pub is_faulty: bool,
+    /// Events before this position are not for it: it was made later.
+    pub active_from: Lsn,
     /// Absolute http or https URL without user info.
     pub url: url::Url,
     /// POST, PUT or PATCH.
@@ -35,6 +43,8 @@ pub struct Endpoint {
     pub signature: Vec<Profile>,
     /// Which events it wants.
     pub filter: Filter,
+    /// What makes the body of the payload; `None` sends the payload.
+    pub transform: Option<Template>,
     /// Custom headers, in order; names as written (valid, not reserved).
     pub headers: Vec<(String, Secret)>,
     /// How it authenticates us, from `auth` or the URL's user info.
@@ -65,6 +75,22 @@ pub struct Endpoint {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What may reach the endpoints of an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Value of a model's application column that means this tenant. Rows of such a model reach
+    /// nobody else.
+    pub key: Option<String>,
+    /// Globs over model labels and custom event types.
+    pub models: Vec<String>,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self { key: None, models: vec!["*".to_owned()] }
     }
 }
 

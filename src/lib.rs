@@ -13,6 +13,8 @@ pub mod secret;
 pub mod shutdown;
 pub mod value;
 
+pub mod template;
+
 pub mod change;
 pub mod endpoint;
 pub mod sign;

@@ -1,6 +1,6 @@
 //! Counters that operators scrape. Names are contract §5; labels are bounded by configuration.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use prometheus_client::encoding::text::encode;
@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 type Labels = Vec<(&'static str, String)>;
+type StatusCounters = HashMap<&'static str, Counter>;
 
 /// From 0.5 ms, about the fastest commit to 2xx there is, to the four hours of the last retry.
 const LATENCY_BUCKETS: [f64; 17] = [
@@ -34,8 +35,8 @@ pub struct Metrics {
     pending: Family<Labels, Gauge>,
     inbound_events: Family<Labels, Counter>,
     inbound_rejections: Family<Labels, Counter>,
-    /// Types seen, by source.
-    inbound_types: Mutex<HashMap<String, HashSet<String>>>,
+    /// Counters by source, type and status, at hand for every event.
+    inbound_types: Mutex<HashMap<String, HashMap<String, StatusCounters>>>,
     /// WAL behind the write position that the slot still keeps.
     pub slot_lag_bytes: Gauge,
     /// Age of the oldest transaction that is not settled; 0 when there is none.
@@ -193,34 +194,32 @@ impl Metrics {
 
     /// Counts an inbound event that became `status`.
     pub fn inbound_event(&self, source: &str, event_type: Option<&str>, status: &'static str) {
+        let event_type = event_type.unwrap_or_default();
+        let Ok(mut sources) = self.inbound_types.lock() else { return };
+        let types = match sources.get_mut(source) {
+            Some(types) => types,
+            None => sources.entry(source.to_owned()).or_default(),
+        };
+        let has_label = types.contains_key(event_type) || types.len() < MOST_INBOUND_TYPES;
+        let event_type = if has_label { event_type } else { "other" };
+        if let Some(counter) = types.get(event_type).and_then(|counters| counters.get(status)) {
+            counter.inc();
+            return;
+        }
         let labels = vec![
             ("source", source.to_owned()),
-            ("event_type", self.inbound_type(source, event_type.unwrap_or_default())),
+            ("event_type", event_type.to_owned()),
             ("status", status.to_owned()),
         ];
-        self.inbound_events.get_or_create(&labels).inc();
+        let counter = self.inbound_events.get_or_create(&labels).clone();
+        counter.inc();
+        types.entry(event_type.to_owned()).or_default().insert(status, counter);
     }
 
     /// Counts an inbound request that was not taken.
     pub fn inbound_rejection(&self, source: &str, reason: &'static str) {
         let labels = vec![("source", source.to_owned()), ("reason", reason.to_owned())];
         self.inbound_rejections.get_or_create(&labels).inc();
-    }
-
-    fn inbound_type(&self, source: &str, event_type: &str) -> String {
-        let other = || "other".to_owned();
-        let Ok(mut sources) = self.inbound_types.lock() else { return other() };
-        if !sources.contains_key(source) {
-            sources.insert(source.to_owned(), HashSet::new());
-        }
-        let Some(types) = sources.get_mut(source) else { return other() };
-        if !types.contains(event_type) {
-            if types.len() == MOST_INBOUND_TYPES {
-                return other();
-            }
-            types.insert(event_type.to_owned());
-        }
-        event_type.to_owned()
     }
 
     /// Everything in OpenMetrics text.

@@ -11,15 +11,19 @@
 //! reader never collects a transaction; each change is routed as it comes. Nothing travels back
 //! up but the confirmed LSN and the room that lanes have.
 
+mod configured;
 mod forecast;
 mod gap;
 mod lanes;
 mod models;
+mod reconfigure;
 mod replay;
+mod roster;
 mod run;
 mod setup;
 mod tables;
 mod takeover;
+mod told;
 mod watcher;
 
 pub use run::{Pipeline, RunError};
@@ -27,7 +31,7 @@ pub use setup::{Setup, Status, TakeoverError};
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::capture::{Capture, CaptureError, Captured};
 use crate::change::Change;
@@ -42,6 +46,7 @@ use crate::store::catalog::{CatalogError, describe};
 use crate::store::{SharedSession, StoreError};
 use lanes::Lanes;
 use replay::Replay;
+use told::Told;
 
 /// Bytes of WAL handled between two looks at whether the lanes have room.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -72,11 +77,24 @@ pub enum ReadError {
     LedgerEnded,
 }
 
+/// Why the reader paused, with everything that was read handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// It was told to stop.
+    Stopped,
+    /// The configuration changed: what is read next is to be routed by the new one.
+    Reconfigure,
+}
+
 /// The reader: everything that happens between the replication stream and the lanes.
 pub struct Reader {
     capture: Capture,
     router: Router,
     lanes: Lanes,
+    /// Changed configuration that the WAL tells of.
+    told: Told,
+    /// Notified when the configuration changed and the WAL is behind.
+    early: Arc<Notify>,
     replay: Replay,
     catalog: Arc<SharedSession>,
     ledger: mpsc::UnboundedSender<Entry>,
@@ -89,7 +107,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads until told to stop.
+    /// Reads until told to stop, or until the configuration changes.
     ///
     /// # Errors
     ///
@@ -98,17 +116,21 @@ impl Reader {
         &mut self,
         stream: &mut Stream,
         shutdown: &mut Shutdown,
-    ) -> Result<(), ReadError> {
-        self.capture.restart();
+    ) -> Result<Pause, ReadError> {
         // A fresh session knows nothing; some servers take a report of zero as a step back.
         stream.confirm(*self.confirmed.borrow_and_update());
+        let early = Arc::clone(&self.early);
         loop {
             tokio::select! {
                 frame = stream.next() => self.take_chunk(frame?, stream).await?,
                 () = self.confirmed_further() => stream.confirm(*self.confirmed.borrow_and_update()),
-                () = shutdown.stopped() => return Ok(()),
+                () = early.notified() => return Ok(Pause::Reconfigure),
+                () = shutdown.stopped() => return Ok(Pause::Stopped),
             }
             self.hand_over()?;
+            if self.told.is_due() {
+                return Ok(Pause::Reconfigure);
+            }
             while let Some(room) = self.room() {
                 tokio::select! {
                     () = room => {}
@@ -117,10 +139,16 @@ impl Reader {
                         changed.map_err(|_| ReadError::LedgerEnded)?;
                         stream.confirm(*self.confirmed.borrow_and_update());
                     }
-                    () = shutdown.stopped() => return Ok(()),
+                    () = shutdown.stopped() => return Ok(Pause::Stopped),
                 }
             }
         }
+    }
+
+    /// A new stream begins where the server thinks that we are.
+    pub fn restart(&mut self) {
+        self.capture.restart();
+        self.told = Told::default();
     }
 
     /// A wait for room, if a lane has more than its share, or the ledger.
@@ -137,7 +165,7 @@ impl Reader {
         let mut next = Some(frame);
         while let Some(frame) = next {
             bytes += self.take(frame).await?;
-            let is_enough = bytes >= CHUNK_BYTES || self.lanes.got_full();
+            let is_enough = bytes >= CHUNK_BYTES || self.lanes.got_full() || self.told.is_due();
             next = if is_enough { None } else { stream.next_buffered()? };
         }
         if self.router.has_learned() {
@@ -173,9 +201,10 @@ impl Reader {
             }
             Captured::Commit { commit, end } => {
                 self.pass(Position { commit, ordinal: u64::MAX }, Some(end));
+                self.told.commit(commit);
             }
-            // Configuration from SQL is for a later version.
-            Captured::Configured { .. } | Captured::Emitted(_) => {}
+            Captured::Configured { xid, content } => self.told.hear(xid, &content),
+            Captured::Emitted(_) => {}
             Captured::Begin { .. } | Captured::Unknown(_) | Captured::Nothing => {}
         }
         Ok(size)

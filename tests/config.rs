@@ -274,7 +274,7 @@ fn models_and_endpoints_keep_the_order_of_the_file() {
 fn keys_of_later_versions_may_stand_with_values_that_change_nothing() {
     good(&format!(
         "capture = \"wal\"\n[inbound]\nlisten = \"\"\n[alerts]\nurl = \"\"\n[delivery]\nfailure_callback = \"\"\n\
-         {ENDPOINT}application = \"default\"\ncondition = \"\"\ntransform = \"\"\n"
+         {ENDPOINT}application = \"default\"\ncondition = \"\"\n"
     ));
 }
 

@@ -28,6 +28,7 @@ const SECRETS: &[(&str, &str)] = &[
     ("SENDGRID_PUBLIC_KEY", P256_KEY),
     ("DISCORD_PUBLIC_KEY", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"),
     ("ADYEN_HMAC_KEY", "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"),
+    ("SLACK_WEBHOOK_URL", "https://hooks.slack.example/services/T0/B0/x"),
     ("BAMBOOHR_BASIC", "bamboo:s3cret"),
     ("POSTMARK_BASIC", "postmark:s3cret"),
     ("DATABASE_URL", "postgres://walhook@localhost/shop"),
@@ -283,25 +284,31 @@ async fn its_handlers_its_mapping_and_its_events_for_people_work() {
         database.execute(sql).await;
     }
     let mapped = under("Rows without a function", "toml")[0];
-    let desk = endpoint("desk", &hooks.url("/"), "events = [\"dispute.*\"]");
+    let desk = endpoint("desk", &hooks.url("/desk"), "events = [\"dispute.*\"]");
+    let [_, slack] = under("Telling people", "toml")[..] else { panic!("two toml blocks") };
+    let slack = slack.replace("${SLACK_WEBHOOK_URL}", &hooks.url("/slack"));
     let secrets = variables(mapped);
-    let (_site, daemon) = up(&database, &(receiving(mapped) + "\n" + &desk), &secrets).await;
+    let config = [receiving(mapped), desk, slack].join("\n");
+    let (_site, daemon) = up(&database, &config, &secrets).await;
     let [bind, unbind] = under("Handlers", "sql")[..] else { panic!("two sql blocks") };
     database.execute(bind).await;
     database.execute(under("Telling people", "sql")[0]).await;
     let poster = Poster::of(&daemon).await;
     let (_, secret) = secrets.first().unwrap();
     let subscription = r#"{"id":"evt_1","type":"customer.subscription.created","data":{"object":{"customer":"cus_1","items":{"data":[{"price":{"id":"pro"}}]}}}}"#;
-    let dispute = r#"{"id":"evt_2","type":"charge.dispute.created","data":{"object":{"charge":"ch_1","reason":"fraudulent"}}}"#;
+    let dispute = r#"{"id":"evt_2","type":"charge.dispute.created","data":{"object":{"charge":"ch_1","reason":"\"not mine\""}}}"#;
     for event in [subscription, dispute, &stripe_event("evt_3", "charge.succeeded")] {
         assert_eq!(poster.stripe(secret, event).await.status, 200);
     }
     database
         .becomes_true("select bool_and(plan = 'pro' and stripe_customer = 'cus_1') from account")
         .await;
-    let told = hooks.arrived(1).await;
-    assert_eq!(told[0].event_type(), "dispute.opened");
-    assert_eq!(told[0].object(), json!({"text": "Dispute over ch_1: fraudulent"}));
+    let told = hooks.arrived_at("/desk", 1).await.remove(0);
+    assert_eq!(told.event_type(), "dispute.opened");
+    assert_eq!(told.object(), json!({"text": "Dispute over ch_1: \"not mine\""}));
+    let slack = hooks.arrived_at("/slack", 1).await.remove(0);
+    assert_eq!(slack.text(), r#"{"text": "Dispute over ch_1: \"not mine\""}"#);
+    assert_eq!(slack.event_id(), told.event_id());
     database
         .becomes_true(
             "select bool_and(amount = 50 and provider = 'stripe' and details ? 'id') from charge",

@@ -143,7 +143,15 @@ async fn no_statement_of_the_queue_reads_the_whole_of_it() {
     let database = installed().await;
     database.execute(include_str!("../sql/queue_session.sql")).await;
     database.execute("analyze walhook.pending; set plan_cache_mode = force_generic_plan").await;
-    let queue = ["backlog_page", "blocked_run", "due_page", "next_due", "reschedule", "settle"];
+    let queue = [
+        "backlog_page",
+        "blocked_run",
+        "drop_bodies",
+        "due_page",
+        "next_due",
+        "reschedule",
+        "settle",
+    ];
     for (name, sql) in walhook::store::STATEMENTS.iter().filter(|(name, _)| queue.contains(name)) {
         let statement = database.client().prepare(sql).await.unwrap();
         let nulls = vec!["null"; statement.params().len()].join(", ");

@@ -2,7 +2,7 @@
 -- in memory ($6): at most $4 rows, and $5 bytes; a first one larger than that comes without its body.
 select p.delivery_id, p.commit_lsn, p.ordinal, p.event_id, p.event_type, p.committed_at,
        p.key_hash, p.former_key_hash, p.shape, p.attempts, p.charged, p.version, p.bytes,
-       case when p.bytes <= $5::int8 then b.body end as body,
+       case when p.bytes <= $5::int8 then b.body end as body, p.awaits_template,
        p.is_apart, p.cancel_reason
 from   (
            select q.*,

@@ -35,7 +35,7 @@ with candidates as (
 )
 select r.delivery_id, r.commit_lsn, r.ordinal, r.event_id, r.event_type, r.committed_at,
        r.key_hash, r.former_key_hash, r.shape, r.attempts, r.charged, r.version, r.bytes,
-       case when r.bytes <= $5::int8 then b.body end as body,
+       case when r.bytes <= $5::int8 then b.body end as body, r.awaits_template,
        r.key_hash <> r.former_key_hash and exists (
            select
            from   walhook.pending as earlier

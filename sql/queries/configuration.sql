@@ -12,7 +12,7 @@ where  a.managed_by = 'sql'
 union all
 select 'model', m.label, null, m.active_from,
        jsonb_strip_nulls(jsonb_build_object(
-           'table',        jsonb_build_array(n.nspname, c.relname),
+           'table',        format('%I.%I', n.nspname, c.relname),
            'events',       m.events,
            'enabled',      m.enabled,
            'event_prefix', m.event_prefix,

@@ -2,8 +2,10 @@
 -- somebody has locked, which stay: a transaction that is left open must not hold up the log.
 with given as (
     select g.*
-    from   unnest($1::uuid[], $2::int4[], $3::text[], $4::int8[], $5::text[], $6::int4[], $7::int4[], $8::int4[], $9::text[])
-           as g (delivery_id, version, state, delay_us, hold_reason, attempts, charged, status_code, error_message)
+    from   unnest($1::uuid[], $2::int4[], $3::text[], $4::int8[], $5::text[], $6::int4[], $7::int4[], $8::int4[], $9::text[],
+                  $10::int8[], $11::int4[], $12::bool[])
+           as g (delivery_id, version, state, delay_us, hold_reason, attempts, charged, status_code, error_message,
+                 shape, bytes, awaits_template)
 ), free as (
     select g.*
     from   given           as g
@@ -19,6 +21,9 @@ with given as (
            charged = f.charged,
            status_code = f.status_code,
            error_message = f.error_message,
+           shape = f.shape,
+           bytes = f.bytes,
+           awaits_template = f.awaits_template,
            version = p.version + 1
     from   free as f
     where  p.delivery_id = f.delivery_id

@@ -29,7 +29,7 @@ use bytes::Bytes;
 
 use crate::change::{Change, Emitted, Row, Transaction};
 use crate::decode::Message;
-use crate::lsn::{Lsn, Position};
+use crate::lsn::Lsn;
 use crate::store::catalog::{Answer, Question};
 use logical::{Purpose, Unusable};
 use relations::{Lookup, Relations};
@@ -51,9 +51,8 @@ pub enum Captured {
     Emitted(Emitted),
     /// walhook's configuration was changed in SQL.
     Configured {
-        /// Where the next change will stand, the first one that the change of configuration
-        /// applies to.
-        from: Position,
+        /// The transaction that did it.
+        xid: u32,
         /// The message's content, as it was written.
         content: Bytes,
     },
@@ -233,7 +232,7 @@ impl Capture {
                 }
             }
             Some(Purpose::Configure) => {
-                return Ok(Captured::Configured { from: open.next_position(), content });
+                return Ok(Captured::Configured { xid: open.xid(), content });
             }
             None => {}
         }

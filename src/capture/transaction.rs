@@ -21,6 +21,11 @@ impl Open {
         Self { commit, actor: None, transaction: Arc::new(transaction), next_ordinal: 0 }
     }
 
+    /// The transaction's id.
+    pub(super) fn xid(&self) -> u32 {
+        self.transaction.xid
+    }
+
     /// Where the next change will stand.
     pub(super) fn next_position(&self) -> Position {
         Position { commit: self.commit, ordinal: self.next_ordinal }

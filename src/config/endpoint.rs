@@ -9,15 +9,18 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::application::{self, Application};
 use super::filter::Labels;
 use super::reader::Problem;
-use super::table::Table;
+use super::table::{Table, closest};
 use super::value::Value;
-use super::{auth, filter, headers, retry, signature, target};
+use super::{auth, filter, headers, retry, signature, target, transform};
 use crate::endpoint::{
-    Auth, Endpoint, EndpointId, Filter, Method, Ordering, Profile, RetryPolicy, TlsFiles,
+    Auth, Endpoint, EndpointId, Filter, Method, Ordering, Profile, Reach, RetryPolicy, TlsFiles,
 };
+use crate::lsn::Lsn;
 use crate::secret::Secret;
+use crate::template::Template;
 
 const MOST_ENDPOINTS: usize = 10_000;
 const LONGEST_NAME_BYTES: usize = 63;
@@ -38,11 +41,13 @@ const ORDERINGS: [(&str, Ordering); 3] =
 /// What an endpoint may leave to `[delivery]`.
 #[derive(Clone)]
 pub(super) struct Settings {
+    application: String,
     method: Method,
     enabled: bool,
     secrets: Vec<Secret>,
     signature: Vec<Profile>,
     filter: Filter,
+    transform: Option<Template>,
     headers: Vec<(String, Secret)>,
     auth: Option<Auth>,
     tls: TlsFiles,
@@ -61,11 +66,13 @@ impl Settings {
     /// What stands where even `[delivery]` has a fault, so that the reading can go on.
     pub(super) fn placeholder() -> Self {
         Self {
+            application: application::DEFAULT.to_owned(),
             method: Method::Post,
             enabled: true,
             secrets: Vec::new(),
             signature: Vec::new(),
             filter: Filter::default(),
+            transform: None,
             headers: Vec::new(),
             auth: None,
             tls: TlsFiles::default(),
@@ -85,8 +92,7 @@ impl Settings {
     pub(super) fn read(
         table: &mut Table<'_>,
         base: &Self,
-        labels: &Labels,
-        allow_http: bool,
+        (labels, allow_http, max_event_bytes): (&Labels, bool, usize),
     ) -> Self {
         let signature = table.read("signature", signature::read_profiles, base.signature.clone());
         let secrets = table.read(
@@ -101,11 +107,17 @@ impl Settings {
             Some(counts)
         };
         Self {
+            application: table.read("application", |value| value.word(), base.application.clone()),
             method: table.read("method", |value| value.one_of(&METHODS), base.method),
             enabled: table.read("enabled", |value| value.boolean(), base.enabled),
             secrets,
             signature,
             filter: filter::read(table, &base.filter, labels),
+            transform: table.read(
+                "transform",
+                |value| transform::read(value, max_event_bytes),
+                base.transform.clone(),
+            ),
             headers: table.read("headers", headers::read, base.headers.clone()),
             auth: table.read("auth", |value| auth::read(value, allow_http), base.auth.clone()),
             tls: table.read("tls", target::read_tls, base.tls.clone()),
@@ -137,17 +149,21 @@ impl Settings {
         }
     }
 
-    fn endpoint(self, name: String, url: url::Url) -> Endpoint {
+    fn endpoint(self, name: String, url: url::Url, reach: Reach) -> Endpoint {
         Endpoint {
             id: id_of(&name),
             name,
-            application: "default".to_owned(),
+            application: self.application,
+            reach,
+            is_faulty: false,
+            active_from: Lsn(0),
             url,
             method: self.method,
             enabled: self.enabled,
             secrets: self.secrets,
             signature: self.signature,
             filter: self.filter,
+            transform: self.transform,
             headers: self.headers,
             auth: self.auth,
             tls: self.tls,
@@ -167,8 +183,10 @@ impl Settings {
 /// What every endpoint is read under.
 pub(super) struct Shared<'a> {
     pub(super) defaults: &'a Settings,
+    pub(super) applications: &'a [Application],
     pub(super) labels: &'a Labels,
     pub(super) allow_http: bool,
+    pub(super) max_event_bytes: usize,
 }
 
 /// Reads every `[[endpoints]]`.
@@ -184,7 +202,7 @@ pub(super) fn read(root: &mut Table<'_>, shared: &Shared<'_>) -> Vec<Endpoint> {
     value.list(MOST_ENDPOINTS, read_one).unwrap_or_default()
 }
 
-fn read_endpoint(
+pub(super) fn read_endpoint(
     value: &Value<'_>,
     shared: &Shared<'_>,
     names: &RefCell<HashSet<String>>,
@@ -203,7 +221,8 @@ fn read_endpoint(
         let url = table.required("url", "url = \"https://example.com/hooks\"", |url| {
             target::read_url(url, shared.allow_http)
         });
-        let mut settings = Settings::read(table, shared.defaults, shared.labels, shared.allow_http);
+        let Shared { defaults, labels, allow_http, max_event_bytes, applications } = *shared;
+        let mut settings = Settings::read(table, defaults, (labels, allow_http, max_event_bytes));
         let (url, user_info) = url?;
         if user_info.is_some() {
             if settings.auth.is_some() && table.is_given("auth") {
@@ -214,8 +233,21 @@ fn read_endpoint(
             settings.auth = user_info;
         }
         check_together(table, &settings)?;
-        Some(settings.endpoint(name?, url))
+        let reach = reach_of(table, &settings.application, applications)?;
+        Some(settings.endpoint(name?, url, reach))
     })
+}
+
+fn reach_of(table: &mut Table<'_>, name: &str, applications: &[Application]) -> Option<Reach> {
+    if let Some(application) = applications.iter().find(|application| application.name == name) {
+        return Some(application.reach.clone());
+    }
+    let names: Vec<&str> = applications.iter().map(|known| known.name.as_str()).collect();
+    let fix = match closest(name, &names) {
+        Some(known) => format!("did you mean \"{known}\"?"),
+        None => format!("declare it: [applications.{name}]"),
+    };
+    table.refuse_at("application", Problem::new("there is no such application", fix).given(name))
 }
 
 /// What only the whole endpoint shows, since a part may come from `[delivery]`.

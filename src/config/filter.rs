@@ -86,6 +86,11 @@ pub(super) fn read(table: &mut Table<'_>, base: &Filter, labels: &Labels) -> Fil
     }
 }
 
+/// Globs over labels and types, whether or not something has them.
+pub(super) fn read_globs(value: &Value<'_>) -> Option<Vec<String>> {
+    value.list(MOST_PATTERNS, |glob| checked_glob(glob, "store.*"))
+}
+
 fn read_events(value: &Value<'_>) -> Option<Vec<String>> {
     let patterns = value.list(MOST_PATTERNS, |pattern| {
         let text = checked_glob(pattern, "order.*")?;

@@ -16,16 +16,10 @@ use Refused::{AllBut, Any};
 /// life leaves this list.
 const LATER: &[(&str, Refused)] = &[
     ("database.capture", AllBut("wal")),
-    ("applications", Any),
     ("event_types", Any),
     ("models.*.condition", AllBut("")),
-    ("models.*.application", AllBut("")),
-    ("endpoints[].application", AllBut("default")),
     ("endpoints[].condition", AllBut("")),
-    ("endpoints[].transform", AllBut("")),
-    ("delivery.application", AllBut("default")),
     ("delivery.condition", AllBut("")),
-    ("delivery.transform", AllBut("")),
     ("console", Any),
 ];
 

@@ -28,6 +28,8 @@ pub(super) enum Origin {
     File(Range<usize>),
     /// The variable of this name. Its text is read as the key's type wants.
     Variable(String),
+    /// A row of a table: it is a tenant's, so it names no variable and no file of ours.
+    Row,
 }
 
 /// What was given.

@@ -274,6 +274,7 @@ pub(super) const KEYS: &[&str] = &[
     "tolerance_future",
     "tolerance_past",
     "topic_arn",
+    "transform",
     "type",
     "types",
     "unavailable",

@@ -4,6 +4,7 @@
 //! file and the files it names, never a socket.
 
 mod alerts;
+mod application;
 mod auth;
 mod database;
 pub mod dsn;
@@ -23,11 +24,13 @@ mod model;
 mod read;
 mod reader;
 mod retry;
+mod rows;
 mod sections;
 mod signature;
 mod source;
 mod table;
 mod target;
+mod transform;
 mod value;
 
 use std::collections::BTreeMap;
@@ -39,17 +42,19 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use alerts::Alerts;
+pub use application::Application;
 pub use database::Database;
 pub use environment::Environment;
 pub use fault::{Fault, Faults, Line, Place, Severity};
 pub use identifier::{FunctionName, TableName, Tables};
 pub use model::{Model, Operation};
+pub use rows::{Declared, Row, RowFault, RowTable};
 pub use sections::{Delivery, Int8, LogPayload, OnGap, Ops, Payload, Retention, Security};
 
 pub(crate) use table::written as written_key;
 
 use crate::endpoint::Endpoint;
-use endpoint::Shared;
+use endpoint::{Settings, Shared};
 use filter::Labels;
 use inbound::Inbound;
 use reader::{Gathered, Problem, Reader, Spot};
@@ -61,12 +66,13 @@ use value::Value;
 const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// A configuration without faults.
-#[derive(Debug)]
 pub struct Config {
     /// Whose changes become events.
     pub database: Database,
     /// Tables with names of their own, in the order of the file.
     pub models: Vec<Model>,
+    /// Tenants; `default` is among them.
+    pub applications: Vec<Application>,
     /// Receivers, in the order of the file.
     pub endpoints: Vec<Endpoint>,
     /// How payloads are written.
@@ -87,6 +93,17 @@ pub struct Config {
     pub warnings: Vec<Fault>,
     /// Where each key stands.
     pub places: Places,
+    /// What endpoints leave to `[delivery]`.
+    defaults: Settings,
+    /// `[applications.default]` is there.
+    is_default_declared: bool,
+}
+
+/// It holds secrets.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").finish_non_exhaustive()
+    }
 }
 
 /// Where each key of a configuration stands, for faults that only the database shows.
@@ -146,14 +163,23 @@ fn read(
 struct Parts {
     database: Database,
     models: Vec<Model>,
+    applications: Vec<Application>,
     endpoints: Vec<Endpoint>,
     payload: Payload,
     delivery: Delivery,
+    defaults: Settings,
+    is_default_declared: bool,
     security: Security,
     ops: Ops,
     inbound: Inbound,
     retention: Retention,
     alerts: Alerts,
+}
+
+/// Whether the file says what `default` may receive.
+fn is_default_declared(root: &mut Table<'_>) -> bool {
+    let applications = root.value_of("applications");
+    applications.is_some_and(|applications| applications.has_member(application::DEFAULT))
 }
 
 impl Parts {
@@ -165,7 +191,16 @@ impl Parts {
         let labels = Labels::new(&models, tables);
         let allow_http = security.allow_http;
         let (defaults, delivery) = sections::read_delivery(root, &labels, allow_http);
-        let shared = Shared { defaults: &defaults, labels: &labels, allow_http };
+        let max_event_bytes = delivery.as_ref().map_or(usize::MAX, |d| d.max_event_bytes);
+        let is_default_declared = is_default_declared(root);
+        let applications = application::read(root);
+        let shared = Shared {
+            defaults: &defaults,
+            applications: &applications,
+            labels: &labels,
+            allow_http,
+            max_event_bytes,
+        };
         let endpoints = endpoint::read(root, &shared);
         let payload = sections::read_payload(root);
         let ops = sections::read_ops(root);
@@ -176,9 +211,12 @@ impl Parts {
         Some(Self {
             database: database?,
             models,
+            applications,
             endpoints,
             payload: payload?,
             delivery: delivery?,
+            defaults,
+            is_default_declared,
             security,
             ops: ops?,
             inbound: Inbound { errors: alerts.inbound_errors, retention: kept_inbound, ..inbound? },
@@ -192,9 +230,12 @@ impl Parts {
         let Self {
             database,
             models,
+            applications,
             endpoints,
             payload,
             delivery,
+            defaults,
+            is_default_declared,
             security,
             ops,
             inbound,
@@ -204,9 +245,12 @@ impl Parts {
         Config {
             database,
             models,
+            applications,
             endpoints,
             payload,
             delivery,
+            defaults,
+            is_default_declared,
             security,
             ops,
             inbound,

@@ -25,6 +25,8 @@ pub struct Model {
     pub event_prefix: String,
     /// Members of the payload's `user` and the columns that hold them.
     pub user: Vec<(String, String)>,
+    /// The column that names the row's tenant.
+    pub application: Option<String>,
 }
 
 /// What can happen to a row, or to the whole table.
@@ -92,6 +94,12 @@ pub(super) fn read(root: &mut Table<'_>) -> Vec<Model> {
 
 fn read_model(label: &str, value: &Value<'_>) -> Option<Model> {
     let named = check_label(label, value);
+    let model = read_settings(label, value);
+    named?;
+    model
+}
+
+fn read_settings(label: &str, value: &Value<'_>) -> Option<Model> {
     value.table(|table| {
         let fix = "name its table: table = \"public.orders\"";
         let name = table.required("table", fix, identifier::table_name);
@@ -101,12 +109,18 @@ fn read_model(label: &str, value: &Value<'_>) -> Option<Model> {
         let old_values = table.read("old_values", |value| value.boolean(), true);
         let event_prefix = table.optional("event_prefix", read_prefix);
         let user = table.read("user", read_user, Vec::new());
-        named?;
+        let application = table.read("application", read_column, None);
         let event_prefix = event_prefix
             .unwrap_or_else(|| snake_case(label.split_once('.').map_or(label, |(_, name)| name)));
         let label = label.to_owned();
-        Some(Model { label, table: name?, events, enabled, old_values, event_prefix, user })
+        let table = name?;
+        Some(Model { label, table, events, enabled, old_values, event_prefix, user, application })
     })
+}
+
+/// Reads a row of `walhook.model`, whose label was checked when it was written.
+pub(super) fn read_row(label: &str, value: &Value<'_>) -> Option<Model> {
+    read_settings(label, value)
 }
 
 fn check_label(label: &str, value: &Value<'_>) -> Option<()> {
@@ -154,6 +168,21 @@ fn read_prefix(value: &Value<'_>) -> Option<String> {
             Problem::new("not the beginning of an event type", value.assignment("\"order\""))
                 .given(value.given())
                 .allowed("letters, digits, _ and -, with single dots between"),
+        ),
+    }
+}
+
+/// A column's name; none if empty.
+fn read_column(value: &Value<'_>) -> Option<Option<String>> {
+    let column = value.text()?;
+    if column.is_empty() {
+        return Some(None);
+    }
+    match fits(&column) {
+        true => Some(Some(column)),
+        false => value.refuse(
+            Problem::new("not a column's name", value.assignment("\"account_id\""))
+                .allowed("1 to 63 bytes"),
         ),
     }
 }

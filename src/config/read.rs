@@ -65,7 +65,8 @@ impl Value<'_> {
     /// should not.
     pub(super) fn secret_where(&self, is_secret: impl Fn(&str) -> bool) -> Option<Secret> {
         let text = self.hidden_text()?;
-        let secret = match text.strip_prefix("file:") {
+        let is_ours = self.node.origin != Origin::Row;
+        let secret = match text.strip_prefix("file:").filter(|_| is_ours) {
             None => {
                 self.warn_of_literal(is_secret);
                 text

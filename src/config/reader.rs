@@ -99,6 +99,20 @@ impl<'a> Reader<'a> {
         self.gathered.borrow().known.clone()
     }
 
+    /// Ends the reading of a row: what is wrong, each with its fix, in one line.
+    pub(super) fn problems(self) -> Vec<String> {
+        let drafts = self.gathered.into_inner().drafts.into_iter();
+        let errors = drafts.filter(|(_, draft)| draft.severity == Severity::Error);
+        let one_line = errors.map(|(_, draft)| {
+            let Draft { key, problem: Problem { problem, given, allowed, fix }, .. } = draft;
+            let given = given.map(|given| format!(" (given: {given})")).unwrap_or_default();
+            let allowed =
+                allowed.map(|allowed| format!("; allowed: {allowed}")).unwrap_or_default();
+            format!("{key}: {problem}{given}{allowed}; fix: {fix}")
+        });
+        one_line.take(MOST_FAULTS).collect()
+    }
+
     /// Ends the reading: the faults and the warnings in the order of the file, fit to be shown,
     /// and where each key stands.
     pub(super) fn finish(self, source: &mut Source) -> (Faults, Vec<Fault>, Gathered) {

@@ -127,14 +127,15 @@ pub(super) fn read_delivery(
     let mut settings = Settings::placeholder();
     let delivery = root.optional("delivery", |value| {
         value.table(|table| {
-            settings = Settings::read(table, &settings, labels, allow_http);
+            let max_event_bytes =
+                table.optional("max_event_bytes", |value| value.integer(EVENT_BYTES));
+            let largest = max_event_bytes.unwrap_or(*EVENT_BYTES.end() as usize);
+            settings = Settings::read(table, &settings, (labels, allow_http, largest));
             let megabytes: Option<usize> =
                 table.optional("memory_budget_mb", |value| value.integer(1..=65_536));
             let shutdown_grace = table.optional("shutdown_grace", |value| value.duration(GRACE));
             let gaps = [("continue", OnGap::Continue), ("stop", OnGap::Stop)];
             let on_gap = table.optional("on_gap", |value| value.one_of(&gaps));
-            let max_event_bytes =
-                table.optional("max_event_bytes", |value| value.integer(EVENT_BYTES));
             let kept = [("always", LogPayload::Always), ("failed", LogPayload::Failed)];
             let log_payload = table.optional("log_payload", |value| value.one_of(&kept));
             let failure_callback = read_callback(table);

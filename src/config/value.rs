@@ -55,7 +55,7 @@ impl<'a> Value<'a> {
         match &self.node.origin {
             Origin::File(span) => Spot::Span(span.clone()),
             Origin::Variable(name) => Spot::Variable(name.clone()),
-            Origin::Default => Spot::Nowhere,
+            Origin::Default | Origin::Row => Spot::Nowhere,
         }
     }
 
@@ -79,6 +79,11 @@ impl<'a> Value<'a> {
             (Given::Text(text), Origin::Variable(_)) => text.trim_start().starts_with('{'),
             _ => false,
         }
+    }
+
+    /// Whether it was given as a table with this member.
+    pub(super) fn has_member(&self, key: &str) -> bool {
+        matches!(&self.node.given, Given::Table(entries) if entries.iter().any(|entry| entry.key == key))
     }
 
     /// Whether an empty list was given.

@@ -18,7 +18,7 @@ pub fn footprint(bytes: usize) -> usize {
 #[derive(Debug)]
 pub struct Share {
     used: AtomicUsize,
-    limit: usize,
+    limit: AtomicUsize,
     /// The reader, when it waits for room. There is one reader.
     room: AtomicWaker,
 }
@@ -66,7 +66,11 @@ impl Large {
 impl Share {
     /// A share of `limit` bytes.
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { used: AtomicUsize::new(0), limit, room: AtomicWaker::new() })
+        Arc::new(Self {
+            used: AtomicUsize::new(0),
+            limit: AtomicUsize::new(limit),
+            room: AtomicWaker::new(),
+        })
     }
 
     /// Takes `bytes`, past the limit if need be: who takes looks at [`Share::is_over`] afterwards.
@@ -82,7 +86,7 @@ impl Share {
 
     /// Whether more is taken than the limit.
     pub fn is_over(&self) -> bool {
-        self.used() > self.limit
+        self.used() > self.limit()
     }
 
     /// Bytes taken.
@@ -92,7 +96,13 @@ impl Share {
 
     /// Bytes that may be taken.
     pub fn limit(&self) -> usize {
-        self.limit
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Changes how many may be taken.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+        self.room.wake();
     }
 
     /// Returns when the share is within its limit. Cancel-safe; for one waiter at a time.
@@ -124,7 +134,8 @@ impl Charge {
             return;
         }
         let before = self.share.used.fetch_sub(self.bytes, Ordering::AcqRel);
-        if before > self.share.limit && before - self.bytes <= self.share.limit {
+        let limit = self.share.limit();
+        if before > limit && before - self.bytes <= limit {
             self.share.room.wake();
         }
     }

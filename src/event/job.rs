@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::budget::Charge;
+use super::budget::{Charge, Share, footprint};
 use super::{Attempt, Delivery};
 use crate::endpoint::EndpointId;
 use crate::lsn::{Lsn, Position};
+use crate::template::{RenderError, Rendering};
 
 /// A delivery in memory: on its way through a lane to the ledger.
 #[derive(Debug)]
 pub struct Job {
-    /// What to send where.
+    /// What to send where, but for its body: [`Job::outgoing`] has that.
     pub delivery: Delivery,
-    /// Hash of what made the body what it is: bodies are parked once per event and shape.
-    pub shape: i64,
+    shape: i64,
+    /// What makes the body of the delivery's.
+    rendering: Option<Arc<Rendering>>,
+    rendered: OnceLock<Rendered>,
     /// Attempts made before this time in memory.
     pub attempts: u32,
     /// Those of them that used up a retry.
@@ -33,12 +36,33 @@ pub struct Job {
     row_version: AtomicI32,
 }
 
+/// What a template made of a delivery.
+#[derive(Debug)]
+struct Rendered {
+    delivery: Delivery,
+    shape: i64,
+    _charge: Charge,
+}
+
+/// What is to be sent, as far as that is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// With the body to send, unless that is still to be made.
+    pub delivery: &'a Delivery,
+    /// Hash of what made the body what it is: bodies are parked once per event and shape.
+    pub shape: i64,
+    /// The body is what a template has yet to make the body of.
+    pub awaits_template: bool,
+}
+
 impl Job {
     /// A delivery fresh from the WAL, at `slot` of the ledger's window.
     pub fn routed(delivery: Delivery, shape: i64, slot: u64, charge: Charge) -> Self {
         Self {
             delivery,
             shape,
+            rendering: None,
+            rendered: OnceLock::new(),
             attempts: 0,
             charged: 0,
             slot: Some(slot),
@@ -54,6 +78,8 @@ impl Job {
         Self {
             delivery,
             shape: row.shape,
+            rendering: None,
+            rendered: OnceLock::new(),
             attempts: row.attempts,
             charged: row.charged,
             slot: None,
@@ -62,6 +88,46 @@ impl Job {
             cancelled: row.cancelled.clone().map_or_else(OnceLock::new, OnceLock::from),
             row_version: AtomicI32::new(row.version),
         }
+    }
+
+    /// The same with a body that is still to be made by `rendering`, if that is one.
+    pub fn with(self, rendering: Option<Arc<Rendering>>) -> Self {
+        Self { rendering, ..self }
+    }
+
+    /// What is to be sent. It changes once, when a template has made the body.
+    pub fn outgoing(&self) -> Outgoing<'_> {
+        match self.rendered.get() {
+            Some(Rendered { delivery, shape, .. }) => {
+                Outgoing { delivery, shape: *shape, awaits_template: false }
+            }
+            None => Outgoing {
+                delivery: &self.delivery,
+                shape: self.shape,
+                awaits_template: self.rendering.is_some(),
+            },
+        }
+    }
+
+    /// The shape of what its body was made of, if that was done in this memory.
+    pub fn rendered_from(&self) -> Option<i64> {
+        self.rendered.get().map(|_| self.shape)
+    }
+
+    /// Makes the body, if that is still to be done; it takes memory of `room`.
+    ///
+    /// # Errors
+    /// When the template fails; then everything is as before.
+    pub fn render(&self, room: &Arc<Share>) -> Result<(), RenderError> {
+        let Some(rendering) = &self.rendering else { return Ok(()) };
+        let Delivery { id, endpoint, event, body } = &self.delivery;
+        let body = rendering.of(body)?;
+        self.rendered.get_or_init(|| Rendered {
+            shape: rendering.template().shape(self.shape),
+            _charge: room.take(footprint(body.len())),
+            delivery: Delivery { id: *id, endpoint: *endpoint, event: Arc::clone(event), body },
+        });
+        Ok(())
     }
 
     /// Who cancelled it, and how, if somebody did: then it ends without being sent.
@@ -89,8 +155,10 @@ impl Job {
 /// What a row of the queue tells beside the delivery.
 #[derive(Clone, Debug)]
 pub struct Parked {
-    /// See [`Job::shape`].
+    /// See [`Outgoing::shape`].
     pub shape: i64,
+    /// See [`Outgoing::awaits_template`].
+    pub awaits_template: bool,
     /// Attempts made.
     pub attempts: u32,
     /// Those that used up a retry.

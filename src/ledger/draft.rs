@@ -68,7 +68,7 @@ impl Draft {
             }
             Then::Retry { .. } => self.wait(&outcome.job, wait_after(&outcome)),
         }
-        self.bytes += outcome.job.delivery.body.len();
+        self.bytes += outcome.job.outgoing().delivery.body.len();
         self.answer_bytes += outcome.answer_bytes();
         self.outcomes.push(outcome);
     }
@@ -104,10 +104,8 @@ impl Draft {
 
     /// Writes a row for a delivery that stays in memory, so that it no longer holds the watermark.
     pub(super) fn mark_in_flight(&mut self, job: Arc<Job>) {
-        self.parked.push(ParkedJob {
-            job: Arc::clone(&job),
-            wait: Wait { state: "in_flight", ..unchanged(&job) },
-        });
+        let wait = Wait { state: "in_flight", ..unchanged(&job) };
+        self.parked.push(ParkedJob::new(&job, wait));
         self.marked.push(job);
     }
 
@@ -123,12 +121,13 @@ impl Draft {
     fn wait(&mut self, job: &Arc<Job>, wait: Wait) {
         match job.row_version() {
             Some(version) => {
-                self.rescheduled.push(Rescheduled { delivery: job.delivery.id.0, version, wait });
+                self.rescheduled.push(Rescheduled::new(job, version, wait));
                 self.changing.push(Arc::clone(job));
             }
             None => {
-                self.bytes += job.delivery.body.len();
-                self.parked.push(ParkedJob { job: Arc::clone(job), wait });
+                let parked = ParkedJob::new(job, wait);
+                self.bytes += parked.kept.body.len();
+                self.parked.push(parked);
             }
         }
     }
@@ -184,6 +183,7 @@ mod tests {
         };
         let row = Parked {
             shape: 0,
+            awaits_template: false,
             attempts: 0,
             charged: 0,
             version: 3,

@@ -57,10 +57,23 @@ impl Lanes {
         }
     }
 
+    /// Takes the lanes out, to be settled anew. Nothing is queued for them: what was read has
+    /// been handed over.
+    pub(super) fn take_all(&mut self) -> Vec<LaneHandle> {
+        self.touched.clear();
+        self.raised.clear();
+        std::mem::take(&mut self.lanes)
+    }
+
+    /// Puts lanes in, in the order of the router's endpoints.
+    pub(super) fn put_all(&mut self, lanes: Vec<LaneHandle>) {
+        self.lanes = lanes;
+    }
+
     /// Makes a delivery of what was routed, for its lane or for the queue, unless it is settled
     /// already.
     pub(super) fn take(&mut self, routed: Routed, replay: &Replay) -> Option<Arc<Job>> {
-        let Routed { event, endpoint: index, body, shape, trimmed, hold } = routed;
+        let Routed { event, endpoint: index, body, shape, rendering, trimmed, hold } = routed;
         let lane = self.lanes.get_mut(index)?;
         let id = DeliveryId::new(event.id, lane.endpoint.id);
         if replay.is_settled(id) {
@@ -70,7 +83,8 @@ impl Lanes {
         self.got_full |= lane.share.is_over();
         let event_type = trimmed.then(|| Arc::clone(&event.event_type));
         let delivery = Delivery { id, endpoint: lane.endpoint.id, event, body };
-        let job = Arc::new(Job::routed(delivery, shape, replay.next_slot(), charge));
+        let job = Job::routed(delivery, shape, replay.next_slot(), charge);
+        let job = Arc::new(job.with(rendering));
         if let Some(hold) = &hold {
             let parking = Parking::Held(HoldReason::ColumnMissing);
             self.entries.push(Entry::Parked(Arc::clone(&job), parking, None));

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::setup::{Setup, TakeoverError};
 use crate::change::{Column, ReplicaIdentity, Table};
-use crate::config::TableName;
+use crate::config::{Model, Operation, TableName};
+use crate::endpoint::Endpoint;
 use crate::event::job::HoldReason;
-use crate::route::{BoundModel, KnownColumn, Router};
+use crate::route::{BoundModel, EventKind, KnownColumn, Router};
 use crate::store::catalog::{Question, describe};
 use crate::store::{Session, StoreError};
 use crate::value::Kind;
@@ -17,19 +18,21 @@ use crate::value::Kind;
 pub(super) async fn bind(
     session: &Session,
     setup: &Setup,
+    declared: &[Model],
 ) -> Result<Vec<(TableName, BoundModel)>, StoreError> {
     let mut bound = HashMap::new();
     for (oid, table) in session.modelled_tables(&setup.publication).await? {
         let model = setup.routing.undeclared(oid, &table.schema, &table.name);
         bound.insert(oid, (table, model));
     }
-    for (table, model) in &setup.models {
+    for model in declared {
+        let table = &model.table;
         let Some(oid) = session.relation_oid(table).await? else {
             let (label, TableName { schema, name }) = (&model.label, table);
             tracing::error!("table {schema}.{name} of model {label} does not exist: no events");
             continue;
         };
-        bound.insert(oid, (table.clone(), BoundModel { oid, ..model.clone() }));
+        bound.insert(oid, (table.clone(), BoundModel { oid, ..unbound(model) }));
     }
     let mut models = Vec::with_capacity(bound.len());
     for (oid, (table, model)) in bound {
@@ -54,13 +57,13 @@ pub(super) async fn keep_learned(session: &Session, router: &mut Router) -> Resu
 /// agree again.
 pub(super) async fn release_mended(
     session: &Session,
-    setup: &Setup,
+    endpoints: &[Arc<Endpoint>],
     (router, tables): (&mut Router, Vec<(u32, TableName)>),
 ) -> Result<(), TakeoverError> {
     let relations = tables.iter().map(|(oid, _)| *oid).collect();
     let question = Question { relations, types: Vec::new() };
     let answer = describe(session.client(), &question).await?;
-    let mut is_held = vec![false; setup.endpoints.len()];
+    let mut is_held = vec![false; endpoints.len()];
     for facts in answer.relations {
         let Some((_, name)) = tables.iter().find(|(oid, _)| *oid == facts.oid) else { continue };
         let columns = facts.columns.into_iter().map(|(name, attnum)| Column {
@@ -82,10 +85,30 @@ pub(super) async fn release_mended(
             is_held[endpoint] = true;
         }
     }
-    for (endpoint, is_held) in setup.endpoints.iter().zip(is_held) {
+    for (endpoint, is_held) in endpoints.iter().zip(is_held) {
         if !is_held {
             session.release_held(endpoint.id, HoldReason::ColumnMissing).await?;
         }
     }
     Ok(keep_learned(session, router).await?)
+}
+
+fn unbound(model: &Model) -> BoundModel {
+    let events = model.events.iter().filter(|_| model.enabled).map(|event| match event {
+        Operation::Created => EventKind::Created,
+        Operation::Updated => EventKind::Updated,
+        Operation::Deleted => EventKind::Deleted,
+        Operation::Truncated => EventKind::Truncated,
+    });
+    BoundModel {
+        oid: 0,
+        label: model.label.clone(),
+        app: model.app().to_owned(),
+        name: model.name().to_owned(),
+        events: events.collect(),
+        event_prefix: model.event_prefix.clone(),
+        user: model.user.clone(),
+        tenant_column: model.application.clone(),
+        known_columns: Vec::new(),
+    }
 }

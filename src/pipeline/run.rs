@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use super::reconfigure::Followed;
+use super::roster::Roster;
 use super::setup::{Epoch, Left, Setup, TakeoverError};
-use super::{ReadError, Reader, gap};
+use super::{Pause, ReadError, Reader, gap};
+use crate::config::Row;
 use crate::deliver::lane::{self, ToLane};
 use crate::event::gate::Gate;
 use crate::replication::{ReplicationError, Stream, System};
@@ -28,10 +31,11 @@ pub struct Pipeline {
     /// All sessions of its parts.
     pub(super) lines: Lines,
     pub(super) gate: Arc<Gate>,
-    pub(super) lanes: JoinSet<()>,
+    pub(super) roster: Roster,
+    /// SQL's declarations that are followed.
+    pub(super) rows: Vec<Row>,
     /// One task; a set, so that dropping it ends it.
     pub(super) ledger: JoinSet<Result<(), StoreError>>,
-    pub(super) background: JoinSet<()>,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -52,6 +56,9 @@ pub enum RunError {
     /// Another daemon took the slot meanwhile.
     #[error("another daemon took the slot")]
     Fenced,
+    /// The configuration changed in a way that no lane can follow.
+    #[error("the configuration changed; starting over with it")]
+    Reconfigured,
     /// The log cannot be written, and not for want of a connection.
     #[error("cannot write the log")]
     Ledger(#[source] StoreError),
@@ -77,7 +84,15 @@ impl Pipeline {
             };
             self.set_streaming(false);
             match read {
-                Ok(()) => return self.drain(Some(stream)).await,
+                Ok(Pause::Stopped) => return self.drain(Some(stream)).await,
+                Ok(Pause::Reconfigure) => match self.reconfigure(&mut stream, &mut shutdown).await?
+                {
+                    Followed::Live => {}
+                    Followed::StartOver => {
+                        self.drain(Some(stream)).await?;
+                        return Err(RunError::Reconfigured);
+                    }
+                },
                 Err(ReadError::Replication(error)) if error.is_transient() => {
                     tracing::warn!(error = %chain(&error), "replication broke; reconnecting");
                     self.gate.set_slot_held(false);
@@ -88,7 +103,10 @@ impl Pipeline {
                     // Closed before anything else: a server that shuts down waits for it.
                     drop(stream);
                     match self.reacquire(&mut shutdown).await? {
-                        Some(again) => stream = again,
+                        Some(again) => {
+                            self.reader.restart();
+                            stream = again;
+                        }
                         None => return self.drain(None).await,
                     }
                     self.gate.set_slot_held(true);
@@ -163,15 +181,15 @@ impl Pipeline {
     async fn drain(mut self, mut stream: Option<Stream>) -> Result<(), RunError> {
         let grace = self.setup.shutdown_grace;
         let deadline = Instant::now() + grace;
-        self.background.abort_all();
+        self.roster.stop_watching();
         for lane in self.reader.lanes.iter() {
             // A lane that is gone has nothing to drain.
             let _ = lane.sender.send(ToLane::Stop(deadline));
         }
-        let Self { reader, gate, mut lanes, mut ledger, .. } = self;
+        let Self { reader, gate, roster, mut ledger, .. } = self;
         let confirmed = reader.confirmed.clone();
         let drained = async {
-            while lanes.join_next().await.is_some() {}
+            roster.ended().await;
             lane::flush(&reader.ledger, &gate).await;
             // The last sender of entries: the ledger ends when it is gone.
             drop(reader);

@@ -6,14 +6,13 @@ use std::time::Duration;
 use tokio::sync::{RwLock, watch};
 
 use crate::config::dsn::Dsn;
-use crate::config::{LogPayload, OnGap, TableName};
+use crate::config::{Config, LogPayload, OnGap};
 use crate::deliver::client::ClientError;
 use crate::deliver::network::Network;
-use crate::endpoint::Endpoint;
 use crate::lsn::Lsn;
 use crate::metrics::Metrics;
 use crate::replication::{ReplicationError, System};
-use crate::route::{BoundModel, RouterError, RouterSettings};
+use crate::route::{RouterError, RouterSettings};
 use crate::store::StoreError;
 use crate::store::catalog::CatalogError;
 
@@ -33,10 +32,8 @@ pub struct Setup {
     pub slot: String,
     /// Publication.
     pub publication: String,
-    /// Models and the tables they stand for. The oid is filled in here.
-    pub models: Vec<(TableName, BoundModel)>,
-    /// Receivers.
-    pub endpoints: Vec<Arc<Endpoint>>,
+    /// The file's declarations, which SQL's are added to.
+    pub config: Arc<Config>,
     /// How bodies are written; the system identifier is filled in here.
     pub routing: RouterSettings,
     /// How addresses are reached.

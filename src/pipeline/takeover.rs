@@ -1,6 +1,6 @@
 //! Taking the slot: who we are, where the last holder stopped, whether something is missing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,25 +8,24 @@ use tokio::sync::{RwLock, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::Reader;
+use super::configured::{Configured, Look};
+use super::gap;
 use super::gap::Found;
-use super::lanes::{LaneHandle, Lanes};
+use super::lanes::Lanes;
 use super::replay::Replay;
+use super::roster::{READ_BACK, Roster};
 use super::run::Pipeline;
 use super::setup::{Epoch, Left, NEVER_HELD, Setup, TakeoverError};
-use super::tables::Tables;
-use super::watcher::Watcher;
-use super::{gap, models};
+use super::told::Told;
 use crate::capture::Capture;
-use crate::deliver::client::Client;
-use crate::deliver::lane::{self, Lane, Surroundings};
+use crate::deliver::lane::Surroundings;
 use crate::event::budget::{Large, Share};
 use crate::event::gate::Gate;
 use crate::event::job::Entry;
 use crate::ledger::{self, Ledger};
 use crate::lsn::Lsn;
 use crate::replication::{Session, Stream, System};
-use crate::route::{Router, RouterSettings};
-use crate::store::{self, Checkpoint, Lines, LoadedEndpoint, SharedSession};
+use crate::store::{self, Checkpoint, Lines, SharedSession};
 
 /// Connections that all lanes together may have open, beyond one each.
 const MOST_CONNECTIONS: usize = 512;
@@ -34,14 +33,6 @@ const MOST_CONNECTIONS: usize = 512;
 /// Taking the slot waits for a batch that the former holder has begun, and a frozen one's is ended
 /// by PostgreSQL after 10 s.
 const TAKING_LIMIT: Duration = Duration::from_secs(60);
-
-/// The smallest share of the memory budget: a lane must hold a few deliveries to keep its
-/// connections busy.
-const SMALLEST_SHARE: usize = 16 * 1024;
-
-/// Part of the budget that what is read back from the queue may take besides, and as much again
-/// for single deliveries larger than a lane's part of it.
-const READ_BACK: usize = 4;
 
 impl Setup {
     /// Starts streaming and takes the slot. Streaming first: only the slot's holder may change
@@ -161,9 +152,7 @@ impl Pipeline {
 struct Begun {
     checkpoint: Checkpoint,
     settled: HashSet<crate::event::DeliveryId>,
-    router: Router,
-    tables: Tables,
-    endpoints: Vec<(Arc<Client>, LoadedEndpoint)>,
+    configured: Configured,
 }
 
 impl Setup {
@@ -184,7 +173,11 @@ impl Setup {
         // Asked again: the former holder may have gone on until the slot was ours.
         let checkpoint = self.last_checkpoint(shared).await?;
         let session = shared.get().await?;
+        let settled_until = checkpoint.confirmed;
         let checkpoint = gap::examine(&session, self, checkpoint, found).await?;
+        if checkpoint.confirmed != settled_until {
+            self.activate_all(&session, checkpoint.confirmed).await?;
+        }
         session.release_in_flight().await?;
         // Its default partition takes rows too, so the log can do without until somebody's lock
         // is gone.
@@ -192,45 +185,28 @@ impl Setup {
             tracing::warn!(error = %store::chain(&error), "partitions of the log are not made yet");
         }
         let settled = session.settled_beyond(&checkpoint).await?.into_iter().collect();
-        let models = models::bind(&session, self).await?;
-        let tables: Vec<_> =
-            models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
-        let watched = Tables::new(&self.publication, &models);
-        let models = models.into_iter().map(|(_, model)| model).collect();
         let system_identifier = found.system.system_identifier;
-        let routing = RouterSettings { system_identifier, ..self.routing.clone() };
-        let mut router = Router::new(routing, models, self.endpoints.clone())?;
-        models::release_mended(&session, self, (&mut router, tables)).await?;
-        let endpoints = self.load_endpoints(&session).await?;
-        Ok(Begun { checkpoint, settled, router, tables: watched, endpoints })
+        let configured =
+            self.configure(&session, system_identifier, &HashMap::new(), Look::Everything).await?;
+        self.remove_others(&session).await?;
+        Ok(Begun { checkpoint, settled, configured })
     }
 
-    async fn load_endpoints(
-        &self,
-        session: &store::Session,
-    ) -> Result<Vec<(Arc<Client>, LoadedEndpoint)>, TakeoverError> {
-        let mut loaded = Vec::with_capacity(self.endpoints.len());
-        for endpoint in &self.endpoints {
-            let client = Client::new(endpoint, Arc::clone(&self.network)).map_err(|source| {
-                TakeoverError::Client { endpoint: endpoint.name.clone(), source }
-            })?;
-            let state = session.load_endpoint(endpoint, &client.logged_url()).await?;
-            loaded.push((Arc::new(client), state));
-        }
-        let kept: Vec<_> = self.endpoints.iter().map(|endpoint| endpoint.id).collect();
+    /// Endpoints that the file does not have any more.
+    async fn remove_others(&self, session: &store::Session) -> Result<(), TakeoverError> {
+        let kept: Vec<_> = self.config.endpoints.iter().map(|endpoint| endpoint.id).collect();
         let cancelled = session.remove_endpoints_but(&kept).await?;
         if cancelled > 0 {
             tracing::warn!(cancelled, "deliveries to endpoints that were removed are cancelled");
         }
-        Ok(loaded)
+        Ok(())
     }
 
-    /// What lanes share, each of which has `share` bytes of the memory budget.
+    /// What lanes share.
     fn surroundings(
         &self,
         ledger: &mpsc::UnboundedSender<Entry>,
         (gate, store): (&Arc<Gate>, &Arc<SharedSession>),
-        share: usize,
     ) -> Surroundings {
         Surroundings {
             ledger: ledger.clone(),
@@ -240,7 +216,6 @@ impl Setup {
             large: Large::new(self.budget_bytes / READ_BACK),
             idle_lanes: Arc::default(),
             is_pressing: Arc::default(),
-            read_back_bytes: (share / READ_BACK).max(SMALLEST_SHARE),
         }
     }
 
@@ -250,29 +225,19 @@ impl Setup {
         (epoch, lines, shared): (Epoch, Lines, Arc<SharedSession>),
         begun: Begun,
     ) -> Result<Pipeline, TakeoverError> {
-        let Begun { checkpoint, settled, router, tables, endpoints: loaded } = begun;
+        let Begun { checkpoint, settled, configured } = begun;
         let gate = Arc::new(Gate::default());
         gate.set_slot_held(true);
         // Taking the slot has written to the database.
         self.status.writable.send_replace(true);
         let (ledger_sender, entries) = mpsc::unbounded_channel();
         let (confirmed_sender, confirmed) = watch::channel(checkpoint.confirmed);
-        let share = (self.budget_bytes / self.endpoints.len().max(1)).max(SMALLEST_SHARE);
-        let around = self.surroundings(&ledger_sender, (&gate, &shared), share);
-        let mut lanes = JoinSet::new();
-        let mut handles = Vec::with_capacity(loaded.len());
-        for (endpoint, (client, state)) in self.endpoints.iter().zip(loaded) {
-            let (sender, inbox) = lane::inbox();
-            let share = Share::new(share);
-            let metrics = self.metrics.endpoint(&endpoint.name);
-            let parts = (Arc::clone(endpoint), client);
-            let holds = (Arc::clone(&share), metrics);
-            lanes.spawn(Lane::new(parts, inbox, around.clone(), holds, &state).run());
-            handles.push(LaneHandle::new(Arc::clone(endpoint), sender, share));
-        }
-        // A session of its own: keeping house may take long, and lanes read the queue meanwhile.
-        let watching = Arc::new(SharedSession::listening(lines.clone()));
-        let watcher = Watcher::new(&self, watching, (&handles, tables), around.is_pressing);
+        let around = self.surroundings(&ledger_sender, (&gate, &shared));
+        let Configured { router, tables, endpoints, rows, seen_changes } = configured;
+        let mut roster = Roster::new(self.clone(), around);
+        roster.has_seen(seen_changes);
+        let handles = roster.settle(HashMap::new(), endpoints);
+        roster.watch(&lines, &handles, tables);
         let signals =
             ledger::Signals { confirmed: confirmed_sender, writable: self.status.writable.clone() };
         let settings = ledger::Settings {
@@ -294,6 +259,8 @@ impl Setup {
             capture: Capture::new(self.routing.max_event_bytes),
             router,
             lanes: Lanes::new(handles),
+            told: Told::default(),
+            early: roster.early(),
             replay,
             catalog: shared,
             ledger: ledger_sender,
@@ -302,8 +269,6 @@ impl Setup {
             passages: Vec::new(),
             routed: Vec::new(),
         };
-        let mut background = JoinSet::new();
-        background.spawn(watcher.run());
         let mut ledger_task = JoinSet::new();
         ledger_task.spawn(ledger.run());
         Ok(Pipeline {
@@ -314,9 +279,9 @@ impl Setup {
             epoch,
             lines,
             gate,
-            lanes,
+            roster,
+            rows,
             ledger: ledger_task,
-            background,
         })
     }
 }

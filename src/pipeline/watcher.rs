@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::forecast::{Forecast, News, Outlook, in_words};
@@ -42,6 +42,11 @@ pub(super) struct Watcher {
     forecast: Forecast,
     /// Lanes park what they cannot send at once: the slot is about to be lost.
     is_pressing: Arc<AtomicBool>,
+    /// To be notified when the configuration changed and the WAL did not tell of it soon.
+    early: Arc<Notify>,
+    /// What had been configured when all of it was last looked at.
+    seen_changes: (i64, i64),
+    has_looked: bool,
     /// Somebody asked for something in SQL, and the lanes have not been told.
     is_asked: bool,
 }
@@ -51,7 +56,8 @@ impl Watcher {
         setup: &Setup,
         store: Arc<SharedSession>,
         (lanes, tables): (&[LaneHandle], Tables),
-        is_pressing: Arc<AtomicBool>,
+        (is_pressing, early): (Arc<AtomicBool>, Arc<Notify>),
+        seen_changes: (i64, i64),
     ) -> Self {
         let lanes = lanes
             .iter()
@@ -68,6 +74,9 @@ impl Watcher {
             kept_house: now,
             forecast: Forecast::default(),
             is_pressing,
+            early,
+            seen_changes,
+            has_looked: false,
             is_asked: false,
         }
     }
@@ -108,6 +117,7 @@ impl Watcher {
                 let _ = lane.send(ToLane::State(state));
             }
         }
+        self.look_at_configuration(&session).await?;
         let now = Instant::now();
         if now >= self.measured {
             self.measured = now + MEASURE;
@@ -131,6 +141,17 @@ impl Watcher {
                     tracing::warn!(error = %chain(&error), "the log's partitions stay as they are");
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What narrows or stops need not wait for its place in the WAL. Most changes are read there
+    /// before this watcher's second look, and then another one is in its place.
+    async fn look_at_configuration(&mut self, session: &Session) -> Result<(), StoreError> {
+        let changes = session.configuration_changes().await?;
+        let is_second_look = std::mem::replace(&mut self.has_looked, true);
+        if is_second_look && changes != self.seen_changes {
+            self.early.notify_one();
         }
         Ok(())
     }

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::plan::{head_text, leading_bits};
+use super::renderings::Renderings;
 use super::select::{hears_origin, wants_event};
+use super::tenant::reaches;
 use super::{EventKind, Routed, Router, body, event_id, keys, write_head};
 use crate::change::Emitted;
 use crate::event::Event;
@@ -45,6 +47,8 @@ impl Router {
         let origin = emitted.transaction.origin.as_ref();
         let wanting: Vec<usize> = (self.endpoints.iter().enumerate())
             .filter(|(_, endpoint)| endpoint.enabled)
+            .filter(|(_, endpoint)| endpoint.active_from < emitted.position.commit)
+            .filter(|(_, endpoint)| reaches(&endpoint.reach, &emitted.event_type))
             .filter(|(_, endpoint)| wants_event(&endpoint.filter, "custom", &emitted.event_type))
             .filter(|(_, endpoint)| hears_origin(&endpoint.filter, origin))
             .map(|(index, _)| index)
@@ -69,11 +73,13 @@ impl Router {
         let body = Bytes::copy_from_slice(&self.buffer);
         self.release_buffer();
         let shape = self.custom_shape();
+        let mut renderings = Renderings::default();
         out.extend(wanting.into_iter().map(|endpoint| Routed {
             event: Arc::clone(&event),
             endpoint,
             body: body.clone(),
             shape,
+            rendering: renderings.of(&self.endpoints[endpoint]),
             trimmed,
             hold: None,
         }));

@@ -10,9 +10,11 @@ mod fields;
 mod keys;
 mod paths;
 mod plan;
+mod renderings;
 mod row;
 mod select;
 mod stamp;
+mod tenant;
 mod walk;
 mod words;
 
@@ -31,6 +33,7 @@ pub use self::words::{
 use self::body::{Body, TooLarge};
 use self::fields::Subject;
 use self::plan::{Head, Plan};
+use self::renderings::Renderings;
 use self::row::View;
 use self::select::hears_origin;
 use self::stamp::Stamp;
@@ -103,12 +106,15 @@ impl Router {
             return;
         }
         let view = View::new(&change.table, &change.row);
+        let owner = plan.tenancy.owner(&view);
         let mut event: Option<Arc<Event>> = None;
         let mut head_end = 0;
         for shape in &plan.shapes {
             let hears = |endpoint: &&usize| {
-                let filter = &self.endpoints[**endpoint].filter;
-                hears_origin(filter, change.transaction.origin.as_ref())
+                let endpoint = &self.endpoints[**endpoint];
+                endpoint.active_from < change.position.commit
+                    && hears_origin(&endpoint.filter, change.transaction.origin.as_ref())
+                    && owner.includes(endpoint)
             };
             let endpoints = shape.endpoints[kind as usize].iter().filter(hears);
             let body = Body {
@@ -138,11 +144,13 @@ impl Router {
             });
             let trimmed = write_body(body, head_end, &mut self.buffer);
             let bytes = Bytes::copy_from_slice(&self.buffer);
+            let mut renderings = Renderings::default();
             out.extend(endpoints.map(|endpoint| Routed {
                 event: Arc::clone(event),
                 endpoint: *endpoint,
                 body: bytes.clone(),
                 shape: shape.hash,
+                rendering: renderings.of(&self.endpoints[*endpoint]),
                 trimmed,
                 hold: shape.visible.hold.clone(),
             }));

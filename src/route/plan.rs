@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::fields::{Field, Show, Subject, Visible};
 use super::keys::KeyColumns;
 use super::select::{selects_model, wants_event};
+use super::tenant::{Tenancy, reaches};
 use super::{EventKind, RouterSettings};
 use crate::change::Table;
 use crate::endpoint::Endpoint;
@@ -16,6 +17,7 @@ use crate::value::string;
 pub(super) struct Plan {
     pub(super) table: Arc<Table>,
     pub(super) key: KeyColumns,
+    pub(super) tenancy: Tenancy,
     /// By [`EventKind`].
     pub(super) heads: [Head; EventKind::ALL.len()],
     /// `,"model":{…},"object":`
@@ -56,7 +58,11 @@ impl Plan {
         let mut shapes: Vec<Shape> = Vec::new();
         for (index, endpoint) in endpoints.iter().enumerate() {
             let filter = &endpoint.filter;
-            if !endpoint.enabled || !selects_model(filter, &subject.model.label) {
+            let label = &subject.model.label;
+            if !endpoint.enabled
+                || !selects_model(filter, label)
+                || !reaches(&endpoint.reach, label)
+            {
                 continue;
             }
             let wants = EventKind::ALL.map(|kind| {
@@ -80,6 +86,7 @@ impl Plan {
         Self {
             table: Arc::clone(table),
             key: KeyColumns::of(table),
+            tenancy: Tenancy::of(table, subject.model.tenant_column.as_deref()),
             heads,
             model: model_member(&subject),
             source: if settings.include_source { source_member(table) } else { Vec::new() },

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::change::{Row, Table};
 use crate::config::Tables;
 use crate::event::Event;
+use crate::template::Rendering;
 
 /// What holds for all bodies.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ pub struct BoundModel {
     pub event_prefix: String,
     /// Members of `user` and the columns they come from.
     pub user: Vec<(String, String)>,
+    /// The column that names the row's tenant: its rows reach nobody else.
+    pub tenant_column: Option<String>,
     /// The relation as it was when every name in every filter was last found in it; empty where
     /// that is not known.
     pub known_columns: Vec<KnownColumn>,
@@ -86,10 +89,12 @@ pub struct Routed {
     pub event: Arc<Event>,
     /// Index of the endpoint in the list that the router was made with.
     pub endpoint: usize,
-    /// The bytes to sign, send and store; shared by endpoints that see the same.
+    /// The payload; shared by endpoints that see the same.
     pub body: Bytes,
     /// Stable hash of what makes this body differ from others of the same event.
     pub shape: i64,
+    /// What makes the body to send of this one, where the endpoint has a template.
+    pub rendering: Option<Arc<Rendering>>,
     /// The body outgrew `max_event_bytes` and kept its key columns only.
     pub trimmed: bool,
     /// Why the event must not be sent before the configuration is fixed.
@@ -141,6 +146,7 @@ impl BoundModel {
             events: vec![EventKind::Created, EventKind::Updated, EventKind::Deleted],
             event_prefix: name.to_owned(),
             user: Vec::new(),
+            tenant_column: None,
             known_columns: Vec::new(),
         }
     }

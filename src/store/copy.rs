@@ -66,7 +66,7 @@ pub(super) fn row(
     let ends = matches!(then, Then::Failed | Then::Cancelled)
         || (*then == Then::Done && keep == LogPayload::Always);
     if ends && refusal.is_none() {
-        put_bytes(buffer, &job.delivery.body);
+        put_bytes(buffer, &job.outgoing().delivery.body);
     } else {
         put_null(buffer);
     }

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::described::described;
 use super::ledger::Micros;
 use super::{Session, StoreError, sql};
-use crate::endpoint::{Endpoint, EndpointId, Profile};
+use crate::endpoint::{Endpoint, EndpointId};
 use crate::event::job::{Alert, Fare};
 
 /// What the database knows of an endpoint when the daemon loads it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LoadedEndpoint {
     /// Whether deliveries go out.
     pub health: Health,
@@ -40,9 +41,10 @@ pub struct EndpointState {
 }
 
 /// `walhook.endpoint.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Health {
     /// Deliveries go out.
+    #[default]
     Active,
     /// An operator holds its events.
     Paused,
@@ -61,7 +63,7 @@ impl Health {
 }
 
 impl Session {
-    /// Makes the endpoint's row follow the configuration. `url` is fit for eyes.
+    /// Makes the row of an endpoint of the file follow it. `url` is fit for eyes.
     ///
     /// # Errors
     ///
@@ -71,33 +73,28 @@ impl Session {
         endpoint: &Endpoint,
         url: &str,
     ) -> Result<LoadedEndpoint, StoreError> {
-        let profiles: Vec<&str> = endpoint.signature.iter().map(|p| profile(*p)).collect();
-        let profiles = if endpoint.secrets.is_empty() { Vec::new() } else { profiles };
-        let row = self
-            .row(
-                "load an endpoint",
-                sql::load_endpoint,
-                &[
-                    &endpoint.id.0,
-                    &endpoint.name,
-                    &endpoint.application,
-                    &url,
-                    &endpoint.method.as_str(),
-                    &profiles,
-                ],
-            )
-            .await?;
-        let stuck_keys = self.stuck_keys(endpoint.id).await?;
-        let fresh = LoadedEndpoint {
-            health: Health::Active,
-            consecutive_failures: 0,
-            failing_since: None,
-            fare_version: 0,
-            has_backlog: false,
-            has_retries: false,
-            stuck_keys: Vec::new(),
-        };
-        Ok(row.map_or(fresh, |row| LoadedEndpoint {
+        let row = described(endpoint, url);
+        let row = self.row("load an endpoint", sql::load_endpoint, &[&row]).await?;
+        self.loaded(endpoint.id, row).await
+    }
+
+    /// How an endpoint of SQL fares.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn endpoint_fare(&self, endpoint: EndpointId) -> Result<LoadedEndpoint, StoreError> {
+        let row = self.row("load an endpoint", sql::endpoint_fare, &[&endpoint.0]).await?;
+        self.loaded(endpoint, row).await
+    }
+
+    async fn loaded(
+        &self,
+        endpoint: EndpointId,
+        row: Option<tokio_postgres::Row>,
+    ) -> Result<LoadedEndpoint, StoreError> {
+        let stuck_keys = self.stuck_keys(endpoint).await?;
+        Ok(row.map_or_else(LoadedEndpoint::default, |row| LoadedEndpoint {
             health: Health::from_word(row.get(0)),
             consecutive_failures: row.get::<_, i32>(1).max(0) as u32,
             failing_since: row.get::<_, Option<Micros>>(2).map(|at| at.0),
@@ -117,6 +114,15 @@ impl Session {
     pub async fn remove_endpoints_but(&self, kept: &[EndpointId]) -> Result<i64, StoreError> {
         let kept: Vec<Uuid> = kept.iter().map(|id| id.0).collect();
         self.rows("remove endpoints", sql::remove_endpoints, &[&kept]).await?;
+        self.cancel_orphans().await
+    }
+
+    /// Cancels what waits for endpoints that are gone; returns how many deliveries that were.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn cancel_orphans(&self) -> Result<i64, StoreError> {
         let row = self.row("cancel deliveries", sql::cancel_pending, &[]).await?;
         Ok(row.map_or(0, |row| row.get(0)))
     }
@@ -198,14 +204,5 @@ impl Session {
         )
         .await?;
         Ok(())
-    }
-}
-
-fn profile(profile: Profile) -> &'static str {
-    match profile {
-        Profile::XWebhook => "x-webhook",
-        Profile::Standard => "standard",
-        Profile::Body => "body",
-        Profile::XSignature => "x-signature",
     }
 }

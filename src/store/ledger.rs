@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::sync::Arc;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::SinkExt;
 use tokio_postgres::types::{FromSql, IsNull, PgLsn, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
@@ -13,7 +13,8 @@ use super::copy::{self, POSTGRES_EPOCH, ordinal};
 use super::owner::pg_lsn;
 use super::{Checkpoint, Session, StoreError, sql};
 use crate::config::LogPayload;
-use crate::event::job::{Alert, Fare, Job, Outcome, Then};
+use crate::event::EventId;
+use crate::event::job::{Alert, Fare, Job, Outcome, Outgoing, Then};
 
 /// Rows of the log go to the socket in pieces of this size, so that a batch of large bodies is
 /// not in memory twice.
@@ -63,6 +64,19 @@ pub struct ParkedJob {
     pub job: Arc<Job>,
     /// How it waits there.
     pub wait: Wait,
+    /// With which body. Noted once: a template may succeed while this is being written.
+    pub kept: KeptBody,
+}
+
+/// The body with which a delivery waits in the queue.
+#[derive(Clone, Debug)]
+pub struct KeptBody {
+    /// See [`Outgoing::shape`].
+    pub shape: i64,
+    /// Its bytes.
+    pub body: Bytes,
+    /// See [`Outgoing::awaits_template`].
+    pub awaits_template: bool,
 }
 
 /// How a row of the queue waits.
@@ -93,6 +107,37 @@ pub struct Rescheduled {
     pub version: i32,
     /// How it waits from now on.
     pub wait: Wait,
+    /// With which body.
+    pub kept: KeptBody,
+    /// The event, and the shape of the body that it may have waited with so far, if a template has
+    /// made the one it waits with now.
+    pub rendered: Option<(EventId, i64)>,
+}
+
+impl ParkedJob {
+    /// `job` as it is now.
+    pub fn new(job: &Arc<Job>, wait: Wait) -> Self {
+        Self { job: Arc::clone(job), wait, kept: KeptBody::of(job.outgoing()) }
+    }
+}
+
+impl Rescheduled {
+    /// `job` as it is now, whose row has `version`.
+    pub fn new(job: &Job, version: i32, wait: Wait) -> Self {
+        let rendered = job.rendered_from().map(|shape| (job.delivery.event.id, shape));
+        let kept = KeptBody::of(job.outgoing());
+        Self { delivery: job.delivery.id.0, version, wait, kept, rendered }
+    }
+}
+
+impl KeptBody {
+    fn of(Outgoing { delivery, shape, awaits_template }: Outgoing<'_>) -> Self {
+        Self { shape, body: delivery.body.clone(), awaits_template }
+    }
+
+    fn bytes(&self) -> i32 {
+        i32::try_from(self.body.len()).unwrap_or(i32::MAX)
+    }
 }
 
 impl Session {
@@ -141,7 +186,8 @@ impl Session {
         }
         let mut unwritten = Unwritten::default();
         if !batch.parked.is_empty() {
-            self.store_bodies(batch.parked).await?;
+            let bodies = batch.parked.iter().map(|p| (p.job.delivery.event.id, &p.kept));
+            self.store_bodies(bodies).await?;
             self.park(batch.parked).await?;
         }
         if !batch.rescheduled.is_empty() {
@@ -195,17 +241,19 @@ impl Session {
     }
 
     /// Many endpoints share a body, and a statement with one for each of them might have no end.
-    async fn store_bodies(&self, parked: &[ParkedJob]) -> Result<(), StoreError> {
+    async fn store_bodies(
+        &self,
+        bodies_of: impl Iterator<Item = (EventId, &KeptBody)>,
+    ) -> Result<(), StoreError> {
         let mut seen = HashSet::new();
         let (mut events, mut shapes, mut bodies) = (Vec::new(), Vec::new(), Vec::<&[u8]>::new());
         let mut size = 0;
-        for ParkedJob { job, .. } in parked {
-            let (id, body) = (job.delivery.event.id, &job.delivery.body);
-            if !seen.insert((id, job.shape)) {
+        for (id, KeptBody { shape, body, .. }) in bodies_of {
+            if !seen.insert((id, *shape)) {
                 continue;
             }
             events.push(id.to_string());
-            shapes.push(job.shape);
+            shapes.push(*shape);
             bodies.push(body);
             size += body.len();
             if size >= MOST_BODY_BYTES {
@@ -237,11 +285,7 @@ impl Session {
             parked.iter().map(|p| Micros(p.job.delivery.event.commit_time)).collect();
         let key = column(|p| p.job.delivery.event.keys[0] as i64);
         let former_key = column(|p| p.job.delivery.event.keys[1] as i64);
-        let shape = column(|p| p.job.shape);
-        let bytes: Vec<i32> = parked
-            .iter()
-            .map(|p| i32::try_from(p.job.delivery.body.len()).unwrap_or(i32::MAX))
-            .collect();
+        let Kept { shape, bytes, awaits_template } = Kept::of(parked.iter().map(|p| &p.kept));
         let Waits { state, delay_us, hold_reason, attempts, charged, status, error } =
             Waits::of(parked.iter().map(|p| &p.wait));
         self.rows(
@@ -266,6 +310,7 @@ impl Session {
                 &charged,
                 &status,
                 &error,
+                &awaits_template,
             ],
         )
         .await?;
@@ -278,6 +323,9 @@ impl Session {
         let version: Vec<i32> = rescheduled.iter().map(|r| r.version).collect();
         let Waits { state, delay_us, hold_reason, attempts, charged, status, error } =
             Waits::of(rescheduled.iter().map(|r| &r.wait));
+        let Kept { shape, bytes, awaits_template } = Kept::of(rescheduled.iter().map(|r| &r.kept));
+        let new = || rescheduled.iter().filter_map(|r| Some((r.rendered?, &r.kept)));
+        self.store_bodies(new().map(|((event, _), kept)| (event, kept))).await?;
         let locked = self
             .rows(
                 "reschedule deliveries",
@@ -292,14 +340,44 @@ impl Session {
                     &charged,
                     &status,
                     &error,
+                    &shape,
+                    &bytes,
+                    &awaits_template,
                 ],
             )
             .await?;
+        // The template's input; and its output, should the row have been taken away meanwhile.
+        let either = new().flat_map(|((event, from), kept)| [(event, from), (event, kept.shape)]);
+        let (events, shapes): (Vec<String>, Vec<i64>) =
+            either.map(|(event, shape)| (event.to_string(), shape)).unzip();
+        if !events.is_empty() {
+            self.rows("drop bodies", sql::drop_bodies, &[&events, &shapes]).await?;
+        }
         Ok(locked.iter().map(|row| row.get(0)).collect())
     }
 }
 
-/// The columns that parking and rescheduling share.
+/// The columns of the bodies that rows wait with.
+#[derive(Default)]
+struct Kept {
+    shape: Vec<i64>,
+    bytes: Vec<i32>,
+    awaits_template: Vec<bool>,
+}
+
+impl Kept {
+    fn of<'a>(bodies: impl Iterator<Item = &'a KeptBody>) -> Self {
+        let mut columns = Self::default();
+        for kept in bodies {
+            columns.shape.push(kept.shape);
+            columns.bytes.push(kept.bytes());
+            columns.awaits_template.push(kept.awaits_template);
+        }
+        columns
+    }
+}
+
+/// The columns of how they wait.
 #[derive(Default)]
 struct Waits<'a> {
     state: Vec<&'a str>,

@@ -4,7 +4,9 @@
 mod alerts;
 mod callbacks;
 pub mod catalog;
+mod configuration;
 mod copy;
+mod described;
 mod endpoints;
 mod house;
 pub mod inbound;
@@ -21,6 +23,7 @@ mod sql;
 
 pub use alerts::{DueAlert, Told};
 pub use callbacks::{DueCall, Occasion};
+pub use configuration::Told as ToldRow;
 pub use endpoints::{EndpointState, Health, LoadedEndpoint};
 pub use house::TableState;
 pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};

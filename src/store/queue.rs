@@ -109,7 +109,7 @@ impl Session {
         let key = key as i64;
         let parameters: [&(dyn ToSql + Sync); 5] = [&endpoint.0, &key, &rows, &in_memory, &bytes];
         let rows = self.rows("read blocked deliveries", sql::blocked_run, &parameters).await?;
-        if rows.first().is_some_and(|row| row.get::<_, bool>(14)) {
+        if rows.first().is_some_and(|row| row.get::<_, bool>(15)) {
             return Ok(BlockedRun::HeldByOtherKey);
         }
         Ok(BlockedRun::Page(page(&rows, endpoint)))
@@ -207,6 +207,7 @@ fn queued(row: &Row, endpoint: EndpointId) -> QueuedDelivery {
         },
         row: Parked {
             shape: row.get(8),
+            awaits_template: row.get(14),
             attempts: row.get::<_, i32>(9).max(0) as u32,
             charged: row.get::<_, i32>(10).max(0) as u32,
             version: row.get(11),

@@ -27,20 +27,25 @@ statements! {
     claim_alerts
     claim_inbound
     configuration
+    configuration_changes
     copy_attempts
     count_repeats
     create_slot
+    drop_bodies
     drop_lost_slot
     drop_partitions
     due_calls
     due_page
+    endpoint_fare
     endpoint_state
     endpoint_states
     fail_inbound
     forget_inbound
+    forget_models
     forget_rejections
     gap_times
     good_columns
+    has_ended
     inbound_errors
     inbound_handlers
     init_lock
@@ -59,15 +64,17 @@ statements! {
     log_rejections
     make_partitions
     mapping_faults
+    mirror_applications
+    mirror_models
     modelled_tables
     next_due
     next_inbound
-    next_secret_expiry
     note_failures
-    note_fault
+    note_faults
     park
     peek_slot
     pending_counts
+    processed_inbound
     publication_state
     published_tables
     put_off_call

@@ -118,10 +118,10 @@ async fn a_change_of_configuration_stands_between_the_changes_it_parts() {
                insert into t values (2); commit";
     stream.execute(sql).await;
     let read = stream.read().await;
-    let [.., Captured::Configured { from, content }, Captured::Change(after), _] = &read[..] else {
+    let [.., Captured::Configured { xid, content }, Captured::Change(after), _] = &read[..] else {
         panic!("{read:?}")
     };
-    assert_eq!(from, &after.position);
+    assert_eq!(*xid, after.transaction.xid);
     assert_eq!(&content[..], b"anything");
 }
 

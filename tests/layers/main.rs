@@ -16,6 +16,7 @@ use source::{File, tree};
 const RANKS: &[&[&str]] = &[
     // Words.
     &["lsn", "metrics", "secret", "shutdown", "value"],
+    &["template"],
     &["change", "endpoint", "sign"],
     &["event"],
     // Readers.

@@ -9,11 +9,13 @@ use super::Lane;
 use super::connections::Leave;
 use super::feed::Look;
 use super::keys::Admission;
+use super::verdicts::microseconds_now;
 use crate::deliver::connection::Connection;
-use crate::event::Attempt;
 use crate::event::budget::footprint;
 use crate::event::job::{Job, Parking};
+use crate::event::{Attempt, ErrorClass};
 use crate::store::Health;
+use crate::template::RenderError;
 
 /// One attempt that came to an end.
 pub(super) struct Finished {
@@ -22,6 +24,8 @@ pub(super) struct Finished {
     began: Instant,
     attempt: Attempt,
     connection: (Option<Connection>, Leave),
+    /// Of the settings that the connection was made by.
+    settings_version: u64,
 }
 
 impl Lane {
@@ -39,12 +43,17 @@ impl Lane {
             self.pace.started(now);
             self.metrics.in_flight.inc();
             self.jobs_under_way[place] = Some(Arc::clone(&job));
-            let client = Arc::clone(&self.client);
+            let (client, rendered) = (Arc::clone(&self.client), Arc::clone(&self.rendered));
             let number = job.attempts.saturating_add(1);
+            let settings_version = self.settings_version;
             self.under_way.push(Box::pin(async move {
                 let began = Instant::now();
-                let (attempt, connection) = client.attempt(idle, &job.delivery, number).await;
-                Finished { place, job, began, attempt, connection: (connection, leave) }
+                let (attempt, connection) = match job.render(&rendered) {
+                    Ok(()) => client.attempt(idle, job.outgoing().delivery, number).await,
+                    Err(error) => (not_rendered(&error, began), idle),
+                };
+                let connection = (connection, leave);
+                Finished { place, job, began, attempt, connection, settings_version }
             }));
         }
     }
@@ -52,13 +61,14 @@ impl Lane {
     /// Whether deliveries may go out, as far as operators are concerned: in SQL, and in the
     /// configuration, where what waits from before `enabled = false` goes on waiting.
     pub(super) fn is_in_service(&self) -> bool {
-        self.health == Health::Active && self.endpoint.enabled
+        self.health == Health::Active && self.endpoint.enabled && !self.endpoint.is_faulty
     }
 
     pub(super) fn may_start(&self, now: Instant) -> bool {
         self.is_in_service()
             && self.stop.is_none()
             && self.under_way.len() < self.fitness.allowance()
+            && (self.under_way.is_empty() || !self.rendered.is_over())
             && self.fitness.rest(now).is_none()
             && self.pace.wait(now).is_none()
             && self.knows_cancelled()
@@ -115,10 +125,11 @@ impl Lane {
     }
 
     pub(super) fn finish(&mut self, finished: Finished) {
-        let Finished { place, job, began, attempt, connection } = finished;
+        let Finished { place, job, began, attempt, connection, settings_version } = finished;
         self.jobs_under_way[place] = None;
         self.free_places.push(place);
         let (connection, leave) = connection;
+        let connection = connection.filter(|_| settings_version == self.settings_version);
         self.connections.put(connection, leave);
         self.metrics.in_flight.dec();
         self.metrics.attempt_duration.observe(attempt.duration.as_secs_f64());
@@ -136,5 +147,20 @@ impl Lane {
         for job in self.jobs_under_way.iter_mut().filter_map(Option::take).collect::<Vec<_>>() {
             self.park(job, Parking::Ready);
         }
+    }
+}
+
+/// An attempt that ended before there was anything to send.
+fn not_rendered(error: &RenderError, began: Instant) -> Attempt {
+    Attempt {
+        started_at: microseconds_now(),
+        duration: began.elapsed(),
+        status: None,
+        response_headers: String::new(),
+        response_body: String::new(),
+        error: Some((ErrorClass::Template, error.to_string())),
+        is_resolver_out: false,
+        retry_after: None,
+        signature: String::new(),
     }
 }

@@ -62,6 +62,11 @@ impl Connections {
         }
     }
 
+    /// Closes what is idle: it leads to where the endpoint was.
+    pub(super) fn forget_idle(&mut self) {
+        self.own_is_free |= self.idle.drain(..).any(|(_, leave)| matches!(leave, Leave::Own));
+    }
+
     /// Every attempt was given up: nothing is in use.
     pub(super) fn forget_used(&mut self) {
         self.own_is_free = !self.idle.iter().any(|(_, leave)| matches!(leave, Leave::Own));

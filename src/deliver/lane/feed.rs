@@ -12,6 +12,7 @@ use crate::event::budget::{Large, LargeRoom, footprint};
 use crate::event::job::Job;
 use crate::lsn::Position;
 use crate::store::{BlockedRun, Bound, Page, QueuedDelivery, StoreError};
+use crate::template::Rendering;
 
 /// Rows of one page.
 const PAGE_ROWS: i64 = 500;
@@ -288,7 +289,10 @@ impl Lane {
         let mut jobs = Vec::with_capacity(rows.len());
         for row in rows {
             let charge = self.read_back.take(footprint(row.delivery.body.len())).with(room.take());
-            let job = Arc::new(Job::parked(row.delivery, &row.row, charge));
+            // Without a template the payload goes out as it is.
+            let template = self.endpoint.transform.as_ref().filter(|_| row.row.awaits_template);
+            let rendering = template.map(|template| Arc::new(Rendering::new(template.clone())));
+            let job = Arc::new(Job::parked(row.delivery, &row.row, charge).with(rendering));
             if self.from_queue.len() == self.from_queue.capacity() {
                 // Before it grows: most of it is gone from memory.
                 self.from_queue.retain(|_, job| job.strong_count() > 0);

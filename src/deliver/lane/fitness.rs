@@ -74,6 +74,13 @@ impl Fitness {
         self.allowance
     }
 
+    /// The endpoint may take more requests at a time, or fewer. One that is growing goes on.
+    pub(super) fn allow(&mut self, former: &Endpoint, endpoint: &Endpoint) {
+        let was_full = self.allowance >= former.max_in_flight;
+        let most = endpoint.max_in_flight;
+        self.allowance = if was_full { most } else { self.allowance.min(most) };
+    }
+
     /// Whether the next request decides if the endpoint is well again.
     pub(super) fn is_probing(&self) -> bool {
         self.allowance == 1 && (self.failures > 0 || self.throttles > 0)

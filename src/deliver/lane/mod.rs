@@ -49,12 +49,13 @@ use rate::{Drain, Pace};
 const RECONSIDER: Duration = Duration::from_millis(200);
 
 /// What a lane is told.
-#[derive(Debug)]
 pub enum ToLane {
     /// Deliveries fresh from the WAL, in order.
     Deliver(Vec<Arc<Job>>),
     /// The endpoint's state as the database has it.
     State(EndpointState),
+    /// The endpoint's settings, for attempts that begin from now on.
+    Configure(Arc<Endpoint>, Arc<Client>),
     /// Somebody asked for something in SQL: retries may be due, and deliveries cancelled.
     Look,
     /// Begin no more attempts, finish those under way until the time given, park the rest.
@@ -78,20 +79,22 @@ pub struct Surroundings {
     pub idle_lanes: Arc<AtomicUsize>,
     /// The slot is about to be lost: a full lane is not to wait.
     pub is_pressing: Arc<AtomicBool>,
-    /// What a lane may read back from the queue before that has left.
-    pub read_back_bytes: usize,
 }
 
 /// An endpoint's actor.
 pub struct Lane {
     endpoint: Arc<Endpoint>,
     client: Arc<Client>,
+    /// Raised with each change of settings: connections of former ones are not used again.
+    settings_version: u64,
     inbox: mpsc::UnboundedReceiver<ToLane>,
     around: Surroundings,
     /// Memory of what comes fresh from the WAL: the reader waits while it is over.
     share: Arc<Share>,
     /// Memory of what was read from the queue, which is the lane's own to bound.
     read_back: Arc<Share>,
+    /// Memory of what templates have made: while it is over, attempts wait for those under way.
+    rendered: Arc<Share>,
     metrics: EndpointMetrics,
     health: Health,
     /// Number of this lane's last news of the endpoint.
@@ -153,7 +156,7 @@ impl Lane {
         (endpoint, client): (Arc<Endpoint>, Arc<Client>),
         inbox: mpsc::UnboundedReceiver<ToLane>,
         around: Surroundings,
-        (share, metrics): (Arc<Share>, EndpointMetrics),
+        (share, read_back, metrics): (Arc<Share>, Arc<Share>, EndpointMetrics),
         loaded: &LoadedEndpoint,
     ) -> Self {
         let places = endpoint.max_in_flight;
@@ -168,7 +171,9 @@ impl Lane {
             inbox,
             connections: Connections::new(Arc::clone(&around.connections)),
             patience: Patience::new(Arc::clone(&around.idle_lanes)),
-            read_back: Share::new(around.read_back_bytes),
+            rendered: Share::new(read_back.limit()),
+            read_back,
+            settings_version: 0,
             around,
             share,
             metrics,
@@ -237,6 +242,7 @@ impl Lane {
         match message {
             ToLane::Deliver(jobs) => self.accept(jobs),
             ToLane::State(state) => self.follow(state),
+            ToLane::Configure(endpoint, client) => self.configure(endpoint, client),
             ToLane::Look => {
                 self.look = Look::Wanted;
                 self.next_due = Some(Instant::now());
@@ -272,9 +278,32 @@ impl Lane {
         self.rewind = true;
     }
 
+    /// What is under way keeps its course, and what waits keeps its body.
+    fn configure(&mut self, endpoint: Arc<Endpoint>, client: Arc<Client>) {
+        let was_in_service = self.is_in_service();
+        let former = std::mem::replace(&mut self.endpoint, endpoint);
+        self.client = client;
+        self.settings_version += 1;
+        self.connections.forget_idle();
+        if former.rate_limit_per_second != self.endpoint.rate_limit_per_second {
+            self.pace = Pace::new(self.endpoint.rate_limit_per_second);
+        }
+        let places = self.jobs_under_way.len();
+        if self.endpoint.max_in_flight > places {
+            self.free_places.extend(places..self.endpoint.max_in_flight);
+            self.jobs_under_way.resize(self.endpoint.max_in_flight, None);
+        }
+        self.fitness.allow(&former, &self.endpoint);
+        if self.is_in_service() != was_in_service {
+            self.spill();
+            self.rewind = true;
+            self.next_due = Some(Instant::now());
+        }
+    }
+
     /// Takes deliveries fresh from the WAL, each where the mode wants it.
     fn accept(&mut self, jobs: Vec<Arc<Job>>) {
-        if self.health != Health::Active && self.mode.is_direct() {
+        if !(self.health == Health::Active && !self.endpoint.is_faulty) && self.mode.is_direct() {
             self.spill();
         }
         match &mut self.mode {
@@ -333,7 +362,8 @@ impl Lane {
         let idle = now + Duration::from_secs(60);
         let rest = self.fitness.rest(now).map(|rest| now + rest);
         let pace = self.pace.wait(now).map(|wait| now + wait);
-        let is_full = self.share.is_over() || self.read_back.is_over();
+        let shares = [&self.share, &self.read_back, &self.rendered];
+        let is_full = shares.iter().any(|share| share.is_over());
         let full = is_full.then(|| now + RECONSIDER);
         let fetches = self.may_fetch(now);
         let due = self.next_due.filter(|_| fetches && self.wants_due());
@@ -367,7 +397,7 @@ pub async fn flush(ledger: &mpsc::UnboundedSender<Entry>, gate: &Gate) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::{EndpointId, Filter, Method, Ordering, RetryPolicy, TlsFiles};
+    use crate::endpoint::{EndpointId, Filter, Method, Ordering, Reach, RetryPolicy, TlsFiles};
 
     /// An endpoint with eight connections that rests 1, 2, 5, 5, … s.
     pub(super) fn endpoint() -> Endpoint {
@@ -375,12 +405,16 @@ mod tests {
             id: EndpointId(Uuid::nil()),
             name: "crm".to_owned(),
             application: "default".to_owned(),
+            reach: Reach::default(),
+            is_faulty: false,
+            active_from: Lsn(0),
             url: url::Url::parse("https://crm.example.com/").unwrap(),
             method: Method::Post,
             enabled: true,
             secrets: vec![],
             signature: vec![],
             filter: Filter::default(),
+            transform: None,
             headers: vec![],
             auth: None,
             tls: TlsFiles::default(),

@@ -187,7 +187,7 @@ impl Lane {
     }
 }
 
-fn microseconds_now() -> i64 {
+pub(super) fn microseconds_now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -51,7 +51,21 @@ impl<'a> Json<'a> {
 
     /// `text` as a JSON string, quotes included.
     pub(crate) fn quoted(text: &str) -> String {
-        serde_json::Value::from(text).to_string()
+        let mut quoted = String::with_capacity(text.len() + 2);
+        Self::quote(text, &mut quoted);
+        quoted
+    }
+
+    /// Appends `text` as a JSON string.
+    pub(crate) fn quote(text: &str, out: &mut String) {
+        out.push('"');
+        if text.bytes().any(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\')) {
+            let quoted = serde_json::Value::from(text).to_string();
+            out.push_str(&quoted[1..quoted.len() - 1]);
+        } else {
+            out.push_str(text);
+        }
+        out.push('"');
     }
 
     /// As written.

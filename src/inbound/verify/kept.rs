@@ -1,5 +1,7 @@
 //! Which of a request's headers are kept with its events: all but credentials, within bounds.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::inbound::{Material, Place, Proof};
@@ -22,15 +24,23 @@ const CREDENTIALS: [&str; 9] = [
 /// The headers that are kept, as a JSON object; what is too long is cut.
 pub(super) fn headers(proof: &Proof, headers: &HeaderMap) -> String {
     let kept = headers.keys().filter(|name| !is_credential(proof, name)).take(MOST_HEADERS);
-    let members: Vec<String> = kept
-        .map(|name| {
-            let values: Vec<&[u8]> =
-                headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-            // Names of headers need no escapes.
-            format!("\"{name}\":{}", Json::quoted(&cut(&values.join(&b", "[..]))))
-        })
-        .collect();
-    format!("{{{}}}", members.join(","))
+    let mut object = String::with_capacity(512);
+    object.push('{');
+    for name in kept {
+        if object.len() > 1 {
+            object.push(',');
+        }
+        // Names of headers need no escapes.
+        object.extend(["\"", name.as_str(), "\":"]);
+        let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        let value = match values.as_slice() {
+            [value] => Cow::Borrowed(*value),
+            values => Cow::Owned(values.join(&b", "[..])),
+        };
+        Json::quote(&cut(&value), &mut object);
+    }
+    object.push('}');
+    object
 }
 
 fn is_credential(proof: &Proof, name: &HeaderName) -> bool {
@@ -44,11 +54,11 @@ fn is_credential(proof: &Proof, name: &HeaderName) -> bool {
         || places.any(|place| matches!(place, Place::Header(header) if header == name))
 }
 
-fn cut(value: &[u8]) -> String {
+fn cut(value: &[u8]) -> Cow<'_, str> {
     let mut text = String::from_utf8_lossy(&value[..value.len().min(LONGEST_VALUE_BYTES)]);
     // A character that the cut has broken.
     if value.len() > LONGEST_VALUE_BYTES && text.ends_with(char::REPLACEMENT_CHARACTER) {
         text.to_mut().pop();
     }
-    text.into_owned()
+    text
 }

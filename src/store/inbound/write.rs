@@ -26,11 +26,7 @@ struct Row<'a> {
 #[derive(Clone, Copy)]
 enum Found {
     New,
-    Known {
-        processed_at: Option<i64>,
-    },
-    /// Another daemon stored it in this very moment.
-    Elsewhere,
+    Known { processed_at: Option<i64> },
 }
 
 impl Session {
@@ -143,7 +139,7 @@ impl Session {
         requests: &[InboundRequest],
         groups: &[&[Row<'_>]],
     ) -> Result<(Vec<Found>, bool), StoreError> {
-        let mut found = vec![Found::Elsewhere; groups.len()];
+        let mut found = vec![Found::Known { processed_at: None }; groups.len()];
         let mut is_due = false;
         if groups.is_empty() {
             return Ok((found, is_due));
@@ -178,23 +174,37 @@ impl Session {
             )
             .await?;
         for row in &answer {
-            let place = match row.get::<_, Option<i64>>(2) {
-                Some(n) => from_one(n),
-                None => {
-                    let stored: (&str, &str) = (row.get(0), row.get(1));
-                    let Ok(place) = groups.binary_search_by(|group| key(&group[0]).cmp(&stored))
-                    else {
-                        continue;
-                    };
-                    is_due |= row.get::<_, bool>(3);
-                    found[place] = Found::New;
-                    continue;
-                }
-            };
-            let processed_at = row.get::<_, Option<Micros>>(4).map(|micros| micros.0);
-            found[place] = Found::Known { processed_at };
+            let stored: (&str, &str) = (row.get(0), row.get(1));
+            if let Ok(place) = groups.binary_search_by(|group| key(&group[0]).cmp(&stored)) {
+                found[place] = Found::New;
+                is_due |= row.get::<_, bool>(2);
+            }
+        }
+        if answer.len() < groups.len() {
+            self.find_processed(groups, &mut found).await?;
         }
         Ok((found, is_due))
+    }
+
+    /// Adds to what was `found` of known events when they were processed.
+    async fn find_processed(
+        &self,
+        groups: &[&[Row<'_>]],
+        found: &mut [Found],
+    ) -> Result<(), StoreError> {
+        let is_known = |place: &usize| matches!(found[*place], Found::Known { .. });
+        let places: Vec<usize> = (0..groups.len()).filter(is_known).collect();
+        let known = || places.iter().map(|place| &groups[*place][0]);
+        let sources: Vec<&str> = known().map(|row| row.source).collect();
+        let ids: Vec<&str> = known().map(|row| row.event.event_id.as_str()).collect();
+        let doing = "look up events that came again";
+        for row in self.rows(doing, sql::processed_inbound, &[&sources, &Unseen(ids)]).await? {
+            if let Some(place) = places.get(from_one(row.get(0))) {
+                let processed_at = Some(row.get::<_, Micros>(1).0);
+                found[*place] = Found::Known { processed_at };
+            }
+        }
+        Ok(())
     }
 
     /// Counts events that came again; what is counted is taken out of `repeats`, and what somebody

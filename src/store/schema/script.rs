@@ -10,7 +10,8 @@ pub const MIGRATIONS: &[(i32, &str)] = &[
     (2, include_str!("../../../sql/schema/0002_inbound.sql")),
     (3, include_str!("../../../sql/schema/0003_alerts.sql")),
     (4, include_str!("../../../sql/schema/0004_sql_face.sql")),
-    (5, include_str!("../../../sql/schema/0005_operate.sql")),
+    (5, include_str!("../../../sql/schema/0005_transform.sql")),
+    (6, include_str!("../../../sql/schema/0006_operate.sql")),
 ];
 
 macro_rules! functions {
