@@ -1,7 +1,25 @@
 -- Everybody may look up names, for set_user and emit; tables and the other functions stay shut.
 grant usage on schema walhook to public;
 
-grant select on all tables in schema walhook to walhook_viewer, walhook_admin;
+-- Partitions are read through their table: its policies are not theirs.
+do $$
+declare
+    relation record;
+begin
+    for relation in
+        select c.oid::regclass as name,
+               case when c.relispartition or c.relname = 'endpoint_secret'
+                    then 'revoke all on %s from walhook_viewer, walhook_admin'
+                    else 'grant select on %s to walhook_viewer, walhook_admin'
+               end as template
+        from   pg_class as c
+        where  c.relnamespace = 'walhook'::regnamespace
+        and    c.relkind in ('r', 'p', 'v')
+    loop
+        execute format(relation.template, relation.name);
+    end loop;
+end
+$$;
 
 -- The log and the queue are written by their owner alone.
 grant update (acknowledged_at) on walhook.alert to walhook_admin;
@@ -12,15 +30,19 @@ grant execute on function walhook.on_inbound(text, text, regprocedure) to walhoo
 grant execute on function walhook.off_inbound(text, text, text) to walhook_admin;
 grant execute on function walhook.retry_inbound(bigint) to walhook_admin;
 
-grant insert, update, delete on walhook.application, walhook.model, walhook.event_type to walhook_admin;
+-- Columns that the daemon keeps, as fault and active_from, are not among them.
+grant insert (name, admin_role, key, models, owner),
+      update (name, admin_role, key, models, owner),
+      delete on walhook.application to walhook_admin;
+grant insert (label, relation, events, enabled, event_prefix, user_columns, old_values, condition, application),
+      update (label, relation, events, enabled, event_prefix, user_columns, old_values, condition, application),
+      delete on walhook.model to walhook_admin;
+grant insert (name, model, on_events, condition),
+      update (name, model, on_events, condition),
+      delete on walhook.event_type to walhook_admin;
 grant execute on function walhook.watch(regclass, text) to walhook_admin;
 grant execute on function walhook.unwatch(regclass) to walhook_admin;
-revoke all on walhook.endpoint_secret from walhook_viewer, walhook_admin;
 
--- These ask themselves whether the caller manages the endpoint.
-grant execute on function walhook.pause(text) to walhook_admin;
-grant execute on function walhook.resume(text, boolean) to walhook_admin;
-grant execute on function walhook.send_test(text) to walhook_admin;
-grant execute on function walhook.redeliver(text, text) to walhook_admin;
-grant execute on function walhook.recover(text, timestamptz, timestamptz, boolean) to walhook_admin;
-grant execute on function walhook.cancel(uuid) to walhook_admin;
+-- Admins may do with every application what its admin_role may.
+select walhook.grant_tenant('walhook_admin', true);
+select walhook.grant_tenants();

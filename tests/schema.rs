@@ -50,6 +50,10 @@ async fn every_object_of_the_schema_has_a_comment() {
          where  p.pronamespace = 'walhook'::regnamespace
          and    obj_description(p.oid, 'pg_proc') is null
          union all
+         select polname
+         from   pg_policy
+         where  obj_description(oid, 'pg_policy') is null
+         union all
          select nspname from pg_namespace
          where  nspname = 'walhook' and obj_description(oid, 'pg_namespace') is null",
     )
@@ -108,13 +112,125 @@ async fn viewers_read_everything_and_write_nothing() {
         &database,
         "select relname::text from pg_class
          where  relnamespace = 'walhook'::regnamespace and relkind in ('r', 'p', 'v')
-         and    relname not in ('application', 'endpoint', 'event_type', 'model')
          and    (has_table_privilege('walhook_viewer', oid, 'insert, update, delete, truncate')
                  or has_any_column_privilege('walhook_viewer', oid, 'insert, update')
-                 or has_table_privilege('walhook_admin', oid, 'insert, update, delete, truncate'))",
+                 or relname not in ('application', 'endpoint', 'event_type', 'model')
+                    and has_table_privilege('walhook_admin', oid, 'insert, update, delete, truncate'))",
     )
     .await;
     assert_eq!(writable, Vec::<String>::new(), "not even admins write the log");
+}
+
+#[tokio::test]
+async fn admins_write_settings_and_no_books() {
+    let database = installed().await;
+    let books = names(
+        &database,
+        "select attrelid::regclass || '.' || attname
+         from   pg_attribute
+         where  attrelid = any ('{walhook.application,walhook.endpoint,walhook.model,walhook.event_type}'::regclass[])
+         and    attname in ('id', 'managed_by', 'created_by', 'created_at', 'fault', 'active_from', 'signed', 'removed_at')
+         and    has_column_privilege('walhook_admin', attrelid, attnum, 'insert, update')",
+    )
+    .await;
+    assert_eq!(books, Vec::<String>::new());
+}
+
+/// A column that says whose a row is, or a body that somebody gets.
+#[tokio::test]
+async fn every_table_with_data_of_tenants_is_under_row_level_security() {
+    let database = installed().await;
+    let open = names(
+        &database,
+        "select distinct c.relname::text
+         from   pg_class     as c
+         join   pg_attribute as a on a.attrelid = c.oid and not a.attisdropped
+         where  c.relnamespace = 'walhook'::regnamespace
+         and    c.relkind in ('r', 'p')
+         and    not c.relispartition
+         and    a.attname in ('application', 'admin_role', 'endpoint_id', 'endpoint_name', 'model', 'body')
+         and    not c.relrowsecurity",
+    )
+    .await;
+    assert_eq!(open, Vec::<String>::new());
+    // A view without it would read as its owner, whom no policy binds.
+    let views = names(
+        &database,
+        "select relname::text from pg_class
+         where  relnamespace = 'walhook'::regnamespace and relkind = 'v'
+         and    not coalesce('security_invoker=true' = any (reloptions), false)",
+    )
+    .await;
+    assert_eq!(views, Vec::<String>::new());
+    // Policies are those of the table that is named in a query.
+    let granted = names(
+        &database,
+        "select c.relname || ' to ' || a.grantee::regrole
+         from   pg_class as c, aclexplode(c.relacl) as a
+         where  c.relnamespace = 'walhook'::regnamespace
+         and    (c.relispartition or c.relname = 'endpoint_secret')
+         and    a.grantee <> c.relowner",
+    )
+    .await;
+    assert_eq!(granted, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn triggers_functions_are_nobodys_to_call() {
+    let database = installed().await;
+    let callable = names(
+        &database,
+        "select p.proname::text
+         from   pg_proc as p, aclexplode(p.proacl) as a
+         where  p.pronamespace = 'walhook'::regnamespace
+         and    p.prorettype = 'trigger'::regtype
+         and    a.grantee <> p.proowner",
+    )
+    .await;
+    assert_eq!(callable, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn every_constraint_has_a_name_that_begins_with_its_table() {
+    let database = installed().await;
+    let unnamed = names(
+        &database,
+        "select c.conname::text
+         from   pg_constraint as c
+         join   pg_class      as t on t.oid = c.conrelid
+         where  c.connamespace = 'walhook'::regnamespace
+         and    not t.relispartition
+         -- Its indexes are copies of the log's.
+         and    t.relname <> 'failed_attempt'
+         and    (c.contype <> 'n' and c.conname not like t.relname || '\\_%' or c.conname ~ '_check[0-9]*$')",
+    )
+    .await;
+    assert_eq!(unnamed, Vec::<String>::new());
+}
+
+/// What `\df+` shows of the functions that are for people.
+#[tokio::test]
+async fn comments_of_functions_tell_what_their_arguments_are() {
+    let database = installed().await;
+    let silent = names(
+        &database,
+        "select p.proname || ': ' || argument
+         from   pg_proc as p
+         cross  join unnest(p.proargnames, p.proargmodes) as a (argument, mode)
+         where  p.pronamespace = 'walhook'::regnamespace
+         and    coalesce(mode, 'i') in ('i', 'b')
+         and    (has_function_privilege('walhook_admin', p.oid, 'execute')
+                 or has_function_privilege('public', p.oid, 'execute'))
+         -- It has one for each column of the table, which is explained there.
+         and    p.proname <> 'create_endpoint'
+         -- One of the words of its name, in the singular or not; an endpoint''s name is its.
+         and    not exists (
+                    select
+                    from   unnest(string_to_array(case argument when 'name' then 'endpoint' else argument end, '_')) as word
+                    where  obj_description(p.oid, 'pg_proc') ~* word)",
+    )
+    .await;
+    assert_eq!(silent, Vec::<String>::new());
 }
 
 #[tokio::test]

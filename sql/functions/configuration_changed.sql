@@ -15,7 +15,13 @@ begin
     perform pg_logical_emit_message(true, 'walhook.config', convert_to(
         jsonb_build_object('table', tg_table_name, 'key', key)::text, 'UTF8'));
     perform pg_notify('walhook', '');
-    perform walhook.log_operation(lower(tg_op) || ' ' || tg_table_name, coalesce(changed ->> 'name', key));
+    perform walhook.log_operation(
+        lower(tg_op) || ' ' || tg_table_name,
+        coalesce(changed ->> 'name', key),
+        application => case tg_table_name
+                           when 'endpoint'    then changed ->> 'application'
+                           when 'application' then key
+                       end);
     return null;
 end
 $$;

@@ -45,9 +45,11 @@ begin
             timeout, retry, ordering, max_in_flight, rate_limit_per_second, failure_rest, alert_after, disable_after,
             disable_min_duration);
     endpoint_name := name;
-    secret := walhook.rotate_secret(name);
+    if signature is distinct from '{}' then
+        secret := walhook.rotate_secret(name);
+    end if;
 end
 $$;
 comment on function walhook.create_endpoint(text, text, text, text[], text, text[], boolean, text[], text[], jsonb, jsonb, jsonb, text[], text, text, jsonb, jsonb, jsonb, interval, jsonb, text, integer, integer, interval[], integer[], integer, interval) is
-    'Makes an endpoint with a signing secret, which is shown this once. One parameter for each column of walhook.endpoint; null leaves a setting to [delivery] in config.toml.';
+    'Makes an endpoint with a signing secret, which is shown this once; without one if signature is empty. One parameter for each column of walhook.endpoint; null leaves a setting to [delivery] in config.toml.';
 revoke all on function walhook.create_endpoint(text, text, text, text[], text, text[], boolean, text[], text[], jsonb, jsonb, jsonb, text[], text, text, jsonb, jsonb, jsonb, interval, jsonb, text, integer, integer, interval[], integer[], integer, interval) from public;

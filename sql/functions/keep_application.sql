@@ -4,6 +4,10 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    problem text;
+    allowed text;
+    fix     text;
 begin
     if walhook.is_daemon_writing() then
         return case tg_op when 'DELETE' then old else new end;
@@ -31,7 +35,13 @@ begin
     elsif new.name <> old.name then
         perform walhook.refuse('name', 'an application keeps its name', 'Insert another one and move the endpoints.');
     end if;
-    perform walhook.check_application(new);
+    begin
+        perform walhook.check_application(new, case tg_op when 'UPDATE' then old.name end);
+    exception
+        when invalid_parameter_value then
+            get stacked diagnostics problem = message_text, allowed = pg_exception_detail, fix = pg_exception_hint;
+            perform walhook.refuse_again(problem, allowed, fix);
+    end;
     new.updated_at := now();
     return new;
 end

@@ -4,6 +4,11 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    former  walhook.endpoint;
+    problem text;
+    allowed text;
+    fix     text;
 begin
     if walhook.is_daemon_writing() then
         return case tg_op when 'DELETE' then old else new end;
@@ -15,6 +20,9 @@ begin
     end if;
     if tg_op = 'DELETE' then
         return old;
+    end if;
+    if tg_op = 'UPDATE' then
+        former := old;
     end if;
     -- What a deleted endpoint leaves behind, for the log.
     if new.removed_at is not null then
@@ -30,8 +38,25 @@ begin
     elsif new.id <> old.id then
         perform walhook.refuse('id', 'an endpoint keeps its id', 'Insert another endpoint.');
     end if;
-    perform walhook.check_endpoint(new);
-    new := walhook.hide_secrets(new, case tg_op when 'UPDATE' then old.url end);
+    begin
+        -- Somebody else's application is as unknown as one that does not exist.
+        if not exists (select from walhook.application as a where a.name = new.application)
+        or not walhook.may_manage(new.application) then
+            perform walhook.refuse('application', format('there is no application %s', coalesce(quote_literal(new.application), 'null')),
+                case when walhook.is_admin() then 'select name from walhook.application shows them; leave it out for default.'
+                     else 'select name from walhook.application shows yours.' end);
+        end if;
+        -- They are files on the daemon's machine.
+        if new.tls is distinct from former.tls and not walhook.is_admin() then
+            perform walhook.refuse('tls', 'files are for walhook_admin to name', 'Leave it out, or have an admin set it.');
+        end if;
+        perform walhook.check_endpoint(new);
+        new := walhook.hide_secrets(new, former);
+    exception
+        when invalid_parameter_value then
+            get stacked diagnostics problem = message_text, allowed = pg_exception_detail, fix = pg_exception_hint;
+            perform walhook.refuse_again(problem, allowed, fix);
+    end;
     new.updated_at := now();
     return new;
 end

@@ -4,6 +4,10 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    problem text;
+    allowed text;
+    fix     text;
 begin
     if walhook.is_daemon_writing() then
         return case tg_op when 'DELETE' then old else new end;
@@ -23,7 +27,13 @@ begin
         new.fault := null;
         new.active_from := null;
     end if;
-    perform walhook.check_event_type(new);
+    begin
+        perform walhook.check_event_type(new, case tg_op when 'UPDATE' then old.name end);
+    exception
+        when invalid_parameter_value then
+            get stacked diagnostics problem = message_text, allowed = pg_exception_detail, fix = pg_exception_hint;
+            perform walhook.refuse_again(problem, allowed, fix);
+    end;
     new.updated_at := now();
     return new;
 end

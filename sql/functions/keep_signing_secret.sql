@@ -18,6 +18,13 @@ begin
     if coalesce(secret, '') = '' or secret = 'whsec_' then
         perform walhook.refuse('secret', 'it is empty', 'Give at least 24 random bytes, or let rotate_secret make one.');
     end if;
+    if endpoint.signature = '{}' then
+        perform walhook.refuse('signature', format('endpoint %s has no profile to sign with', called), 'signature = ''{x-webhook,standard}''');
+    end if;
+    if 'standard' = any (coalesce(endpoint.signature, '{standard}')) and not walhook.is_standard_secret(secret) then
+        perform walhook.refuse('secret', 'what follows `whsec_` is not base64, which the profile `standard` needs',
+            'Take a secret made with: echo whsec_$(openssl rand -base64 48)');
+    end if;
     if grace is null or grace < interval '0' or grace > interval '365 days' then
         perform walhook.refuse('grace', 'not between 0 and 365 days', 'Write it as in interval ''24 hours''.');
     end if;

@@ -13,5 +13,5 @@ begin
     return found;
 end
 $$;
-comment on function walhook.off_inbound(text, text, text) is 'Takes a handler away again: its name as in walhook.inbound_handler, with or without the argument. False if there was no such handler.';
+comment on function walhook.off_inbound(text, text, text) is 'Takes the handler of a source''s events of a type pattern away again: all three as in walhook.inbound_handler, its name with or without the argument. False if there was no such handler.';
 revoke all on function walhook.off_inbound(text, text, text) from public;

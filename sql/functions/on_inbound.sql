@@ -38,5 +38,5 @@ begin
     perform pg_notify('walhook_inbound', '');
 end
 $$;
-comment on function walhook.on_inbound(text, text, regprocedure) is 'Lets a function handle events of a source whose type matches the pattern (* stands for any characters), from now on. It runs as the daemon''s role.';
+comment on function walhook.on_inbound(text, text, regprocedure) is 'Lets a function, the handler, take events of a source whose type matches the pattern (* stands for any characters), from now on. It runs as the daemon''s role.';
 revoke all on function walhook.on_inbound(text, text, regprocedure) from public;

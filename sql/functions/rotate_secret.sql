@@ -15,5 +15,5 @@ begin
     return secret;
 end
 $$;
-comment on function walhook.rotate_secret(text, interval) is 'Makes a new signing secret and returns it, this once. The former one signs besides it for the grace.';
+comment on function walhook.rotate_secret(text, interval) is 'Makes a new signing secret for the endpoint of this name and returns it, this once. The former one signs besides it for the grace.';
 revoke all on function walhook.rotate_secret(text, interval) from public;

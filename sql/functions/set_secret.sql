@@ -10,5 +10,5 @@ begin
     perform walhook.log_operation('set_secret', set_secret.name);
 end
 $$;
-comment on function walhook.set_secret(text, text) is 'Lets an endpoint sign with this secret alone, at once. rotate_secret makes one and lets the former sign for a while.';
+comment on function walhook.set_secret(text, text) is 'Lets the endpoint of this name sign with this secret alone, at once. rotate_secret makes one and lets the former sign for a while.';
 revoke all on function walhook.set_secret(text, text) from public;

@@ -13,7 +13,8 @@ begin
             and    s.purpose = of_purpose
             and    s.name = called
         ) then
-            perform walhook.refuse(subject, '*** stands for the value that is kept, and none is', 'Give the value itself.');
+            perform walhook.refuse(subject, '*** stands for the value that is kept, and none is kept for this host',
+                'Give the value itself: what is kept is sent to no other host.');
         end if;
         return given;
     end if;

@@ -27,5 +27,5 @@ begin
         using hint = format('alter table %s replica identity default', unwatch.relation);
 end
 $$;
-comment on function walhook.unwatch(regclass) is 'Ends what watch began: the table''s changes make no events any more. Its replica identity stays.';
+comment on function walhook.unwatch(regclass) is 'Ends what watch began for a relation: the table''s changes make no events any more. Its replica identity stays.';
 revoke all on function walhook.unwatch(regclass) from public;

@@ -86,7 +86,7 @@ fn schema(observed: &Observed) -> Vec<Step> {
     if let Action::Run(run) = &mut views.action {
         run.rebuild = Some(format!("{}{definitions}", script::DROP_VIEWS));
     }
-    let sql = format!("{}{}", script::ROLES, script::GRANTS);
+    let sql = [script::ROLES, script::POLICIES, script::GRANTS].concat();
     let done = match observed.server.roles {
         2 => "granted what they need",
         _ => "created and granted what they need",

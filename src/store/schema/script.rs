@@ -12,6 +12,7 @@ pub const MIGRATIONS: &[(i32, &str)] = &[
     (4, include_str!("../../../sql/schema/0004_sql_face.sql")),
     (5, include_str!("../../../sql/schema/0005_transform.sql")),
     (6, include_str!("../../../sql/schema/0006_operate.sql")),
+    (7, include_str!("../../../sql/schema/0007_tenants.sql")),
 ];
 
 macro_rules! functions {
@@ -25,47 +26,91 @@ const FUNCTIONS: &[&str] = functions! {
     caller
     is_daemon_writing
     duration_text
+    is_admin
     may_manage
+    can_be_tenant
+    endpoint_settings
     log_operation
+    fits_glob
+    event_prefix
     assert_owner
     bury_endpoint
     call_back
     cancel
     check_application
+    check_auth
+    check_column
+    check_condition
+    check_condition_words
+    check_delay
     check_endpoint
+    check_endpoint_conditions
     check_event_type
+    check_events
+    check_field
+    check_fields
+    check_globs
+    check_headers
+    check_interval
+    check_label
+    check_list
+    check_masks
+    check_members
     check_model
+    check_number
+    check_operations
+    check_origins
+    check_range
+    check_relation
+    check_retry
+    check_signing
+    check_tls
+    check_url
+    check_word
+    closest_word
     configuration_changed
     create_endpoint
     delivery_floor
     delivery_of
     drop_partitions
+    duration_of
     emit
     event_bytes
     event_text
     give_partitions_full_identity
+    grant_tenant
+    grant_tenants
     hide_secrets
     inbound_processors
     inbound_statements
+    is_standard_secret
+    json_kind
+    judge_state
     keep_application
     keep_endpoint
     keep_event_type
     keep_model
     keep_signing_secret
+    keep_tenant
     make_partitions
     managed_endpoint
     mapping_faults
     mapping_statement
+    model_of_type
     off_inbound
     on_inbound
+    origin_of
     out_of_service
     pause
     recover
     redeliver
     refuse
+    refuse_again
+    refuse_value
     resume
     retry_inbound
     rotate_secret
+    row_of_nulls
     run_inbound
     send_again
     send_test
@@ -79,6 +124,7 @@ const FUNCTIONS: &[&str] = functions! {
 };
 const VIEWS: &str =
     concat!(include_str!("../../../sql/views.sql"), include_str!("../../../sql/health.sql"));
+pub(super) const POLICIES: &str = include_str!("../../../sql/policies.sql");
 pub(super) const GRANTS: &str = include_str!("../../../sql/grants.sql");
 
 macro_rules! templates {

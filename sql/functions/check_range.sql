@@ -1,0 +1,15 @@
+create or replace function walhook.check_range(subject text, given numeric, low numeric, high numeric)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if given not between low and high then
+        perform walhook.refuse_value(subject, 'out of range', format('%s = %s', subject, greatest(low, least(given, high))),
+            given::text, format('%s to %s', low, high));
+    end if;
+end
+$$;
+comment on function walhook.check_range(text, numeric, numeric, numeric) is 'Refuses a number of the subject that is not between the two others; null passes.';
+revoke all on function walhook.check_range(text, numeric, numeric, numeric) from public;
