@@ -226,6 +226,10 @@ impl Lane {
     }
 
     fn take_cancelled(&mut self, cancelled: Vec<(Uuid, String)>) {
+        if !cancelled.is_empty() {
+            let count = cancelled.len();
+            tracing::debug!(endpoint = self.endpoint.name, count, "cancelled in memory");
+        }
         for (delivery, reason) in cancelled {
             let admitted = self.admitted.iter().find(|job| job.delivery.id.0 == delivery);
             let parked = || self.from_queue.get(&delivery).and_then(Weak::upgrade);

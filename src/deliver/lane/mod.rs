@@ -321,7 +321,8 @@ impl Lane {
 
     /// Takes deliveries fresh from the WAL, each where the mode wants it.
     fn accept(&mut self, jobs: Vec<Arc<Job>>) {
-        if !(self.health == Health::Active && !self.endpoint.is_faulty) && self.mode.is_direct() {
+        let takes = self.health == Health::Active && !self.endpoint.is_faulty;
+        if !takes && self.mode.is_direct() {
             self.spill();
         }
         match &mut self.mode {
@@ -416,6 +417,7 @@ pub async fn flush(ledger: &mpsc::UnboundedSender<Entry>, gate: &Gate) {
 mod tests {
     use super::*;
     use crate::endpoint::{EndpointId, Filter, Method, Ordering, Reach, RetryPolicy, TlsFiles};
+    use crate::lsn::Lsn;
 
     /// An endpoint with eight connections that rests 1, 2, 5, 5, … s.
     pub(super) fn endpoint() -> Endpoint {
