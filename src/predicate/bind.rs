@@ -152,18 +152,21 @@ impl Binder<'_> {
     /// compares with the others one by one.
     fn within(&self, inner: &Expression, list: &[Expression], negated: Negated) -> Bound<Typed> {
         let needle = self.bind(inner)?;
-        let mut items = list.iter().map(|item| self.bind(item)).collect::<Bound<Vec<_>>>()?;
-        if items.iter().filter(|item| item.is_constant()).count() > 1 {
-            let constants = items.iter().filter(|item| item.is_constant());
-            let common = in_common(std::iter::once(&needle).chain(constants), "in (…)")?;
-            for item in items.iter_mut().filter(|item| item.is_constant()) {
+        // As written, not as it turns out: PostgreSQL decides before it evaluates anything.
+        let bound = |item: &Expression| Ok((item.names_row(), self.bind(item)?));
+        let mut items = list.iter().map(bound).collect::<Bound<Vec<_>>>()?;
+        if items.iter().filter(|(names_row, _)| !names_row).count() > 1 {
+            let fixed = items.iter().filter(|(names_row, _)| !names_row).map(|(_, item)| item);
+            let common = in_common(std::iter::once(&needle).chain(fixed), "in (…)")?;
+            for (_, item) in items.iter_mut().filter(|(names_row, _)| !names_row) {
                 *item = item.clone().coerced(common, "in (…)")?;
             }
-            items.sort_by_key(|item| !item.is_constant());
+            items.sort_by_key(|(names_row, _)| *names_row);
         }
+        let items = items.into_iter().map(|(_, item)| item);
         let comparison = if negated { Comparison::NotEqual } else { Comparison::Equal };
         let quantity = if negated { Quantity::All } else { Quantity::Any };
-        tests(needle, items.into_iter().map(|item| (comparison, item)), quantity)
+        tests(needle, items.map(|item| (comparison, item)), quantity)
     }
 
     fn between(&self, parts: &[Expression; 3], negated: Negated) -> Bound<Typed> {
