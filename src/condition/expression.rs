@@ -181,6 +181,31 @@ pub enum Target {
     Jsonb,
 }
 
+impl Expression {
+    /// Whether a row or `event` is named anywhere in it.
+    pub fn names_row(&self) -> bool {
+        let any = |parts: &[Self]| parts.iter().any(Self::names_row);
+        match self {
+            Self::Literal(_) => false,
+            Self::Column(..) | Self::Event => true,
+            Self::And(parts) | Self::Or(parts) | Self::Coalesce(parts) => any(parts),
+            Self::In(inner, list, _) => inner.names_row() || any(list),
+            Self::Between(parts, _) => any(&**parts),
+            Self::Compare(_, sides)
+            | Self::Distinct(sides, _)
+            | Self::Like(sides, ..)
+            | Self::Arithmetic(_, sides)
+            | Self::Member(sides, _) => any(&**sides),
+            Self::Not(inner)
+            | Self::Is(inner, ..)
+            | Self::Negate(inner)
+            | Self::Cast(inner, _)
+            | Self::Call(_, inner)
+            | Self::CollateC(inner) => inner.names_row(),
+        }
+    }
+}
+
 impl Side {
     /// The word before the dot.
     pub fn as_str(self) -> &'static str {

@@ -51,9 +51,9 @@ impl Binder<'_> {
                 let [left, right] = &**sides;
                 let (left, right) = (self.bind(left)?, self.bind(right)?);
                 let (class, left, right) = alike(*comparison, left, right)?;
-                let is_constant = left.is_constant() && right.is_constant();
+                let standing = [left.standing(), right.standing()];
                 let node = Node::Compare(*comparison, class, Box::new([left.node, right.node]));
-                Typed::new(node, Type::Bool, Mark::None).folded(is_constant)
+                Typed::new(node, Type::Bool, Mark::None).strict(standing)
             }
             Expression::Distinct(sides, negated) => {
                 let [left, right] = &**sides;
@@ -116,10 +116,16 @@ impl Binder<'_> {
         self.bind(expression)?.coerced(Type::Bool, what)
     }
 
+    /// A part that decides whatever the row is, decides before any other is asked.
     fn connected(&self, parts: &[Expression], node: fn(Vec<Node>) -> Node) -> Bound<Typed> {
         let parts = parts.iter().map(|part| self.boolean(part, "and, or"));
         let parts = parts.collect::<Bound<Vec<_>>>()?;
         let is_constant = parts.iter().all(Typed::is_constant);
+        let decisive = matches!(node(Vec::new()), Node::Or(_));
+        let decides = |part: &Typed| matches!(part.node, Node::Constant(Constant::Bool(value)) if value == decisive);
+        if let Some(decided) = parts.iter().find(|part| decides(part)) {
+            return Ok(decided.clone());
+        }
         let nodes = parts.into_iter().map(|part| part.node).collect();
         Typed::new(node(nodes), Type::Bool, Mark::None).folded(is_constant)
     }
@@ -146,17 +152,21 @@ impl Binder<'_> {
     /// compares with the others one by one.
     fn within(&self, inner: &Expression, list: &[Expression], negated: Negated) -> Bound<Typed> {
         let needle = self.bind(inner)?;
-        let mut items = list.iter().map(|item| self.bind(item)).collect::<Bound<Vec<_>>>()?;
-        if items.iter().filter(|item| item.is_constant()).count() > 1 {
-            let constants = items.iter().filter(|item| item.is_constant());
-            let common = in_common(std::iter::once(&needle).chain(constants), "in (…)")?;
-            for item in items.iter_mut().filter(|item| item.is_constant()) {
+        // As written, not as it turns out: PostgreSQL decides before it evaluates anything.
+        let bound = |item: &Expression| Ok((item.names_row(), self.bind(item)?));
+        let mut items = list.iter().map(bound).collect::<Bound<Vec<_>>>()?;
+        if items.iter().filter(|(names_row, _)| !names_row).count() > 1 {
+            let fixed = items.iter().filter(|(names_row, _)| !names_row).map(|(_, item)| item);
+            let common = in_common(std::iter::once(&needle).chain(fixed), "in (…)")?;
+            for (_, item) in items.iter_mut().filter(|(names_row, _)| !names_row) {
                 *item = item.clone().coerced(common, "in (…)")?;
             }
+            items.sort_by_key(|(names_row, _)| *names_row);
         }
+        let items = items.into_iter().map(|(_, item)| item);
         let comparison = if negated { Comparison::NotEqual } else { Comparison::Equal };
         let quantity = if negated { Quantity::All } else { Quantity::Any };
-        tests(needle, items.into_iter().map(|item| (comparison, item)), quantity)
+        tests(needle, items.map(|item| (comparison, item)), quantity)
     }
 
     fn between(&self, parts: &[Expression; 3], negated: Negated) -> Bound<Typed> {
@@ -184,9 +194,9 @@ impl Binder<'_> {
             Type::Bpchar => pattern.cast(Type::Text)?,
             _ => pattern.coerced(Type::Text, "like")?,
         };
-        let is_constant = text.is_constant() && pattern.is_constant();
+        let standing = [text.standing(), pattern.standing()];
         let node = Node::Like(Box::new([text.node, pattern.node]), case, negated);
-        Typed::new(node, Type::Bool, Mark::None).folded(is_constant)
+        Typed::new(node, Type::Bool, Mark::None).strict(standing)
     }
 
     fn arithmetic(&self, operator: Operator, sides: &[Expression; 2]) -> Bound<Typed> {
@@ -205,9 +215,9 @@ impl Binder<'_> {
         };
         let (left, right) =
             (left.coerced(of, operator.as_str())?, right.coerced(of, operator.as_str())?);
-        let is_constant = left.is_constant() && right.is_constant();
+        let standing = [left.standing(), right.standing()];
         let node = Node::Arithmetic(operator, of, Box::new([left.node, right.node]));
-        Typed::new(node, of, Mark::None).folded(is_constant)
+        Typed::new(node, of, Mark::None).strict(standing)
     }
 
     fn cast(&self, inner: &Expression, target: Target) -> Bound<Typed> {
@@ -260,7 +270,10 @@ impl Binder<'_> {
         };
         let mark = parts.iter().fold(Mark::None, |mark, part| mark.and(part.mark));
         let parts = parts.into_iter().map(|part| part.coerced(common, "coalesce"));
-        let parts = parts.collect::<Bound<Vec<_>>>()?;
+        let mut parts = parts.collect::<Bound<Vec<_>>>()?;
+        // Nobody asks beyond what is never null.
+        let last = parts.iter().position(|part| part.is_constant() && !part.is_null());
+        parts.truncate(last.map_or(parts.len(), |last| last + 1));
         let is_constant = parts.iter().all(Typed::is_constant);
         let nodes = parts.into_iter().map(|part| part.node).collect();
         Typed::new(Node::Coalesce(nodes), common, mark).folded(is_constant)
@@ -283,10 +296,10 @@ impl Binder<'_> {
             of => return Err(BindError::Type { what: format!("{what} by a key"), of: of.name() }),
         };
         let of = if shape == Shape::Text { Type::Text } else { document.of };
-        let is_constant = document.is_constant() && key.is_constant();
+        let standing = [document.standing(), key.standing()];
         let node = Node::Member(dialect, kind, Box::new([document.node, key.node]), shape);
         let mark = Mark::Default(self.columns.order).and(key.mark);
-        Typed::new(node, of, mark).folded(is_constant)
+        Typed::new(node, of, mark).strict(standing)
     }
 }
 
@@ -317,6 +330,10 @@ fn tests(
         let stand_in = Typed { node: Node::Event, ..needle };
         let (class, lifted, other) = alike(comparison, stand_in, other)?;
         tests.push(Test { lift: (needle.of, lifted.of), comparison, class, other: other.node });
+    }
+    let is_null = |test: &Test| matches!(test.other, Node::Constant(Constant::Null));
+    if needle.is_null() || tests.iter().all(is_null) {
+        return Ok(Typed::new(Node::Constant(Constant::Null), Type::Bool, Mark::None));
     }
     let is_constant =
         needle.is_constant() && tests.iter().all(|test| matches!(test.other, Node::Constant(_)));

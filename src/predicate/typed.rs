@@ -45,6 +45,25 @@ impl Typed {
         Ok(Self { node: Node::Constant(constant), ..self })
     }
 
+    /// Whether it is null for every row.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.node, Node::Constant(Constant::Null))
+    }
+
+    /// An operator over `parts` that is null if one of them is: where one always is,
+    /// PostgreSQL never asks the other.
+    pub(super) fn strict(self, parts: [(bool, bool); 2]) -> Result<Self, BindError> {
+        match parts.iter().any(|(_, is_null)| *is_null) {
+            true => Ok(Self { node: Node::Constant(Constant::Null), ..self }),
+            false => self.folded(parts.iter().all(|(is_constant, _)| *is_constant)),
+        }
+    }
+
+    /// Whether it is a constant, and whether it is null for every row.
+    pub(super) fn standing(&self) -> (bool, bool) {
+        (self.is_constant(), self.is_null())
+    }
+
     /// The same as `to`, where PostgreSQL takes it so without being asked.
     pub(super) fn coerced(self, to: Type, what: &str) -> Result<Self, BindError> {
         if self.of == to {
