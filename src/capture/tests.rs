@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::change::{OldTuple, ReplicaIdentity, Span, Tuple};
 use crate::decode::{Relation, RelationColumn};
+use crate::lsn::Position;
 use crate::store::catalog::RelationFacts;
 
 const TABLE: u32 = 16_400;

@@ -416,6 +416,7 @@ pub async fn flush(ledger: &mpsc::UnboundedSender<Entry>, gate: &Gate) {
 mod tests {
     use super::*;
     use crate::endpoint::{EndpointId, Filter, Method, Ordering, Reach, RetryPolicy, TlsFiles};
+    use crate::lsn::Lsn;
 
     /// An endpoint with eight connections that rests 1, 2, 5, 5, … s.
     pub(super) fn endpoint() -> Endpoint {
