@@ -34,6 +34,10 @@ insert into walhook.queue_count (endpoint_id, change)
 select endpoint_id, count(*)
 from   walhook.pending
 group  by endpoint_id;
+alter table walhook.queue_count enable row level security;
+create policy queue_count_own on walhook.queue_count
+    for select using (endpoint_id = any (array(select e.id from walhook.endpoint as e)));
+comment on policy queue_count_own on walhook.queue_count is 'They read the counts of endpoints that they read.';
 
 alter table walhook.endpoint
     add column held_since timestamptz;
