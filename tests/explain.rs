@@ -189,7 +189,7 @@ async fn a_tenant_is_told_of_its_own_endpoints_and_of_tables_that_it_may_read() 
     assert_eq!(others[0][0], "not sent", "{others:?}");
     assert!(told(&alice.client, own, "order.created crm").await.is_empty());
     let plain = told(&alice.client, "'plain', '{\"id\": 1}'", "- -").await;
-    assert_eq!(plain[0][1], "public.plain has no model that you may know");
+    assert_eq!(plain[0][1], "public.plain has no model and is not published");
     let unreadable = "select from walhook.explain_event('items', '{\"line\": 1, \"order_id\": 1}')";
     let error = alice.client.batch_execute(unreadable).await.unwrap_err();
     let error = error.as_db_error().unwrap();

@@ -42,7 +42,7 @@ begin
     elsif class.relpersistence <> 'p' then
         reason := format('%s is unlogged or temporary: its changes are not in the WAL', relation);
         fix := format('alter table %s set logged', relation);
-    elsif model is null and not walhook.is_admin() then
+    elsif model is null and (lacks is null or exists (select from walhook.model as m where m.relation = capture_fault.relation)) then
         reason := format('%s has no model that you may know', relation);
         fix := 'have walhook_admin call walhook.watch, or add its label to application.models';
     elsif model is null then
