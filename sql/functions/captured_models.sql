@@ -2,6 +2,7 @@ create or replace function walhook.captured_models()
 returns setof walhook.model
 language sql
 stable
+rows 20
 -- Which tables are published besides those with a model is not for everybody to look up.
 security definer
 set search_path = pg_catalog, pg_temp

@@ -2,6 +2,7 @@ create or replace function walhook.deliveries_of_row(label text, key jsonb, rece
 returns table (event_type text, status text, reason text, fix text)
 language sql
 stable
+rows 3
 set search_path = pg_catalog, pg_temp
 as $$
     -- The log knows no keys: its newest are read, along the index, and their bodies looked into.

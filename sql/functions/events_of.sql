@@ -2,6 +2,7 @@ create or replace function walhook.events_of(model walhook.model)
 returns table (event text, event_type text, derived walhook.event_type)
 language sql
 stable
+rows 4
 set search_path = pg_catalog, pg_temp
 as $$
     select k.event, t.name, t.derived

@@ -2,6 +2,7 @@ create or replace function walhook.explain_event(relation regclass, key jsonb)
 returns table (endpoint_name text, event_type text, verdict text, reason text, fix text)
 language plpgsql
 stable
+rows 20
 -- As the caller: what may be seen of the table and of endpoints is theirs to see.
 set search_path = pg_catalog, pg_temp
 as $$

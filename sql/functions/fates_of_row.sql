@@ -2,6 +2,7 @@ create or replace function walhook.fates_of_row(subject walhook.model, predicate
 returns table (endpoint_name text, event_type text, verdict text, reason text, fix text)
 language plpgsql
 stable
+rows 20
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column

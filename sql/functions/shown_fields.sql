@@ -2,6 +2,7 @@ create or replace function walhook.shown_fields(model walhook.model, receiver wa
 returns table (field text, place smallint, type_id oid, mask text)
 language sql
 stable
+rows 10
 set search_path = pg_catalog, pg_temp
 as $$
     with recursive under as (
