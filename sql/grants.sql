@@ -43,6 +43,21 @@ grant insert (name, model, on_events, condition),
 grant execute on function walhook.watch(regclass, text) to walhook_admin;
 grant execute on function walhook.unwatch(regclass) to walhook_admin;
 
+do $$
+declare
+    explaining record;
+begin
+    for explaining in
+        select p.oid::regprocedure as signature
+        from   pg_proc as p
+        where  p.pronamespace = 'walhook'::regnamespace
+        and    p.proname = any (walhook.explaining())
+    loop
+        execute format('grant execute on function %s to walhook_viewer', explaining.signature);
+    end loop;
+end
+$$;
+
 -- Admins may do with every application what its admin_role may.
 select walhook.grant_tenant('walhook_admin', true);
 select walhook.grant_tenants();

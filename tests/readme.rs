@@ -59,6 +59,12 @@ async fn its_configuration_loads_and_its_queries_run() {
         .output()
         .expect("walhook runs");
     assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+    // The row of the file's endpoint, as the daemon makes it.
+    let endpoint = "set walhook.daemon_writes = on;
+        insert into walhook.endpoint (id, name, url, managed_by)
+        values (gen_random_uuid(), 'crm', 'https://crm.example.com/hooks', 'config');
+        reset walhook.daemon_writes";
+    database.execute(endpoint).await;
     let queries = blocks("sql");
     assert!(queries.len() >= 2);
     for query in queries {

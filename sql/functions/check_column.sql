@@ -21,5 +21,5 @@ begin
     end if;
 end
 $$;
-comment on function walhook.check_column(text, text, regclass) is 'Refuses a name of the subject that no column of the table has.';
+comment on function walhook.check_column(text, text, regclass) is 'Refuses a given name of the subject that no column of the table, the relation, has.';
 revoke all on function walhook.check_column(text, text, regclass) from public;

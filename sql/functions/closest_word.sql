@@ -22,5 +22,5 @@ as $$
     order  by place
     limit  1
 $$;
-comment on function walhook.closest_word(text, text[]) is 'Which of the words was probably meant; null if none is like what was given.';
+comment on function walhook.closest_word(text, text[]) is 'Which of the words was probably meant; null if none is like the given one.';
 revoke all on function walhook.closest_word(text, text[]) from public;

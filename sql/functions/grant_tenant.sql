@@ -12,7 +12,7 @@ declare
         'operation_log'];
     callable  constant text[] := array[
         'create_endpoint', 'rotate_secret', 'set_secret', 'pause', 'resume', 'send_test', 'redeliver', 'recover',
-        'cancel', 'preview', 'explain_event'];
+        'cancel', 'preview'] || walhook.explaining();
     template  constant text   := case when is_granted then 'grant %s on %s to %I' else 'revoke %s on %s from %I' end;
     settings           text   := walhook.endpoint_settings();
     privilege          record;

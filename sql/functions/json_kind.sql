@@ -13,5 +13,5 @@ as $$
                else 'null'
            end
 $$;
-comment on function walhook.json_kind(jsonb) is 'What a JSON value is, for messages.';
+comment on function walhook.json_kind(jsonb) is 'What a given JSON value is, for messages.';
 revoke all on function walhook.json_kind(jsonb) from public;

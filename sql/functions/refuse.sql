@@ -9,5 +9,5 @@ begin
               hint = fix;
 end
 $$;
-comment on function walhook.refuse(text, text, text) is 'Refuses what was written: names it, says what is wrong, and what to write instead.';
+comment on function walhook.refuse(text, text, text) is 'Refuses what was written: names the subject, says what the problem is, and what the fix.';
 revoke all on function walhook.refuse(text, text, text) from public;

@@ -32,12 +32,19 @@ const FUNCTIONS: &[&str] = functions! {
     can_be_tenant
     endpoint_settings
     log_operation
+    glob_matches
     fits_glob
     event_prefix
+    explaining
+    captured_models
+    events_of
+    json_or_null
+    wants_event
     assert_owner
     bury_endpoint
     call_back
     cancel
+    capture_fault
     check_application
     check_auth
     check_column
@@ -70,21 +77,31 @@ const FUNCTIONS: &[&str] = functions! {
     check_word
     closest_word
     condition_fault
+    condition_answer
     configuration_changed
     count_queue
     create_endpoint
     delivery_floor
     delivery_of
+    deliveries_of_row
     drop_partitions
     duration_of
     emit
     event_bytes
     event_text
+    example_payload
+    example_value
+    explain_event
+    fate_of_change
+    fate_of_event
+    fates_of_row
     give_partitions_full_identity
     grant_tenant
     grant_tenants
     hide_secrets
     hold_endpoint
+    how_to_set
+    idle_slot
     inbound_processors
     inbound_statements
     is_standard_secret
@@ -96,6 +113,7 @@ const FUNCTIONS: &[&str] = functions! {
     keep_model
     keep_signing_secret
     keep_tenant
+    key_predicate
     make_partitions
     managed_endpoint
     mapping_faults
@@ -106,11 +124,13 @@ const FUNCTIONS: &[&str] = functions! {
     origin_of
     out_of_service
     pause
+    plain_columns
     recover
     redeliver
     refuse
     refuse_again
     refuse_value
+    refused_by_settings
     resume
     retry_inbound
     rotate_secret
@@ -120,14 +140,18 @@ const FUNCTIONS: &[&str] = functions! {
     send_test
     set_secret
     set_user
+    shown_fields
     take_failure
     take_secret
     take_slot
     unwatch
     watch
 };
-const VIEWS: &str =
-    concat!(include_str!("../../../sql/views.sql"), include_str!("../../../sql/health.sql"));
+const VIEWS: &str = concat!(
+    include_str!("../../../sql/views.sql"),
+    include_str!("../../../sql/health.sql"),
+    include_str!("../../../sql/catalog.sql")
+);
 pub(super) const POLICIES: &str = include_str!("../../../sql/policies.sql");
 pub(super) const GRANTS: &str = include_str!("../../../sql/grants.sql");
 
