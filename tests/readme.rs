@@ -59,6 +59,10 @@ async fn its_configuration_loads_and_its_queries_run() {
         .output()
         .expect("walhook runs");
     assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+    // As the daemon would, of the file.
+    database
+        .execute("select walhook.create_endpoint('crm', 'https://crm.example.com/hooks')")
+        .await;
     let queries = blocks("sql");
     assert!(queries.len() >= 2);
     for query in queries {
