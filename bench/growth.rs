@@ -69,7 +69,7 @@ pub(crate) async fn models(world: &World) -> Result<(), Failed> {
     tell(world, "models", "models", &points)
 }
 
-async fn load(site: &Site, rows: u64) -> Result<(), Failed> {
+pub(crate) async fn load(site: &Site, rows: u64) -> Result<(), Failed> {
     Load::open(site, 2, Commits::Loose).await?.burst(rows, 1).await?;
     Ok(())
 }

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::Failed;
-use crate::growth::fill_by_pieces;
+use crate::growth::{fill_by_pieces, load};
 use crate::site::Site;
 use crate::table::{Table, fine, whole};
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
 const QUESTIONS: &str = include_str!("sql/questions.sql");
 
@@ -21,6 +21,9 @@ pub(crate) async fn questions(world: &World) -> Result<(), Failed> {
     // The daemon registers its endpoints when it first runs.
     let mut consumer = kind.start(&site, &world.sink)?;
     consumer.streams(&site).await?;
+    world.sink.reset(false);
+    load(&site, 1).await?;
+    world.sink.wait(1, PATIENCE).await;
     consumer.stop().await?;
     site.client.batch_execute(include_str!("sql/history_days.sql")).await?;
     fill_by_pieces(&site, include_str!("sql/fill_history.sql"), world.arguments.log_rows).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::lsn::Position;
-use crate::value::Kind;
+use crate::value::{Declared, Kind, TextOrder};
 
 /// A relation as the WAL described it at some point; DDL makes a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Table {
     pub identity: ReplicaIdentity,
     /// Columns in attribute order, without dropped and unpublished ones.
     pub columns: Vec<Column>,
+    /// What is known of the database's own collation.
+    pub order: TextOrder,
 }
 
 /// One published column.
@@ -31,6 +33,8 @@ pub struct Column {
     pub attnum: i16,
     /// How its text becomes JSON.
     pub kind: Kind,
+    /// What conditions must know of it.
+    pub declared: Declared,
     /// Part of the replica identity.
     pub in_identity: bool,
     /// Part of the primary key.

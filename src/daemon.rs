@@ -229,6 +229,7 @@ impl House {
             shutdown_grace: config.delivery.shutdown_grace,
             on_gap: config.delivery.on_gap,
             retention: (config.retention.succeeded, config.retention.failed),
+            held: config.retention.held,
             metrics: Arc::clone(metrics),
             status: status.clone(),
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::condition::Condition;
 use crate::lsn::Lsn;
 use crate::secret::{Secret, SecretUrl};
 use crate::template::Template;
@@ -45,6 +46,8 @@ pub struct Endpoint {
     pub filter: Filter,
     /// What makes the body of the payload; `None` sends the payload.
     pub transform: Option<Template>,
+    /// What must be true of a change besides.
+    pub condition: Option<Condition>,
     /// Custom headers, in order; names as written (valid, not reserved).
     pub headers: Vec<(String, Secret)>,
     /// How it authenticates us, from `auth` or the URL's user info.

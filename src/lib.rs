@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 // Words.
+pub mod condition;
 pub mod lsn;
 pub mod metrics;
 pub mod secret;
@@ -17,6 +18,7 @@ pub mod template;
 
 pub mod change;
 pub mod endpoint;
+pub mod predicate;
 pub mod sign;
 
 pub mod event;

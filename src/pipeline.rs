@@ -16,7 +16,6 @@ mod forecast;
 mod gap;
 mod lanes;
 mod models;
-mod reconfigure;
 mod replay;
 mod roster;
 mod run;
@@ -30,6 +29,7 @@ pub use run::{Pipeline, RunError};
 pub use setup::{Setup, Status, TakeoverError};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -96,6 +96,8 @@ pub struct Reader {
     /// Notified when the configuration changed and the WAL is behind.
     early: Arc<Notify>,
     replay: Replay,
+    /// Whether the lanes know that the replay is over.
+    is_replayed: Arc<AtomicBool>,
     catalog: Arc<SharedSession>,
     ledger: mpsc::UnboundedSender<Entry>,
     /// Memory of passages that the ledger has not heard of: with nothing to deliver no lane is
@@ -164,13 +166,21 @@ impl Reader {
         let mut bytes = 0;
         let mut next = Some(frame);
         while let Some(frame) = next {
-            bytes += self.take(frame).await?;
+            // It may have to ask the catalog, in a session that a network has swallowed.
+            bytes += tokio::select! {
+                biased;
+                taken = self.take(frame) => taken?,
+                error = stream.idle() => return Err(error.into()),
+            };
             let is_enough = bytes >= CHUNK_BYTES || self.lanes.got_full() || self.told.is_due();
             next = if is_enough { None } else { stream.next_buffered()? };
         }
         if self.router.has_learned() {
-            let session = self.catalog.get().await?;
-            models::keep_learned(&session, &mut self.router).await?;
+            tokio::select! {
+                biased;
+                kept = keep_learned(&self.catalog, &mut self.router) => kept?,
+                error = stream.idle() => return Err(error.into()),
+            }
         }
         Ok(())
     }
@@ -214,6 +224,9 @@ impl Reader {
         if self.replay.is_new(change.position) {
             self.router.route(change, &mut self.routed);
             self.dispatch(change.position);
+            for hold in self.router.take_unfit() {
+                self.lanes.alert_unfit(&hold);
+            }
         }
     }
 
@@ -248,6 +261,11 @@ impl Reader {
             self.ledger.send(entry).map_err(|_| ReadError::LedgerEnded)?;
         }
         self.lanes.hand_over();
+        // After what came of it.
+        if !self.is_replayed.load(Ordering::Acquire) && self.replay.is_over() {
+            self.is_replayed.store(true, Ordering::Release);
+            self.lanes.tell_replayed();
+        }
         Ok(())
     }
 
@@ -257,6 +275,10 @@ impl Reader {
             std::future::pending::<()>().await;
         }
     }
+}
+
+async fn keep_learned(catalog: &SharedSession, router: &mut Router) -> Result<(), StoreError> {
+    models::keep_learned(&*catalog.get().await?, router).await
 }
 
 /// The last position that a keepalive at `wal_end` can stand for: a commit record may begin

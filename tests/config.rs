@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use walhook::condition::Condition;
 use walhook::config::{Config, Environment, Faults, Int8, LogPayload, OnGap};
 use walhook::endpoint::{Auth, Ordering, Profile};
 
@@ -268,6 +269,23 @@ fn models_and_endpoints_keep_the_order_of_the_file() {
     let config = good(&format!("{}{}{}", model("Zebra"), model("Apple"), model("Mango")));
     let labels: Vec<&str> = config.models.iter().map(|model| model.label.as_str()).collect();
     assert_eq!(labels, ["store.Zebra", "store.Apple", "store.Mango"]);
+}
+
+#[test]
+fn conditions_and_event_types_are_read_and_an_endpoint_may_lift_the_default() {
+    let config = good(&format!(
+        "[models.\"store.Item\"]\ntable = \"public.items\"\ncondition = \"new.a = 1\"\n\
+         [[event_types]]\nname = \"item.sold\"\nmodel = \"store.Item\"\non = [\"updated\", \"updated\"]\n\
+         condition = \"new.sold\"\n[delivery]\ncondition = \"new.b = 2\"\n\
+         {ENDPOINT}[[endpoints]]\nname = \"all\"\nurl = \"https://all.example.com\"\ncondition = \"\"\n"
+    ));
+    let text = |condition: &Option<Condition>| condition.as_ref().map(|c| c.text().to_owned());
+    assert_eq!(text(&config.models[0].condition).as_deref(), Some("new.a = 1"));
+    let derived = &config.event_types[0];
+    assert_eq!((derived.name.as_str(), derived.model.as_str()), ("item.sold", "store.Item"));
+    assert_eq!((text(&derived.condition).as_deref(), derived.on.len()), (Some("new.sold"), 1));
+    let of_endpoints: Vec<_> = config.endpoints.iter().map(|e| text(&e.condition)).collect();
+    assert_eq!(of_endpoints, [Some("new.b = 2".to_owned()), None]);
 }
 
 #[test]

@@ -230,6 +230,50 @@ async fn a_delivery_that_hung_too_long_for_the_slot_is_due_again_after_kill_9() 
 }
 
 #[tokio::test]
+async fn what_was_parked_behind_a_request_under_way_does_not_overtake_it_after_kill_9() {
+    for ordering in ["key", "endpoint"] {
+        let database = items(Pg::shared()).await;
+        database
+            .execute(
+                "alter table items replica identity full; \
+                 alter table items alter column id drop identity",
+            )
+            .await;
+        let latch = Latch::new();
+        let hooks = Hooks::start({
+            let latch = latch.clone();
+            move |_| if latch.is_open() { Reply::Status(200) } else { Reply::Silence }
+        })
+        .await;
+        let rest = format!("ordering = \"{ordering}\"\ntimeout = \"10m\"");
+        let config = endpoint("crm", &hooks.url("/"), &rest);
+        let site = Site::new(&database, &["public.items"], &config);
+        let daemon = site.up().await;
+        database.execute("insert into items values (1, 0)").await;
+        hooks.arrived(1).await;
+        // The lane parks what follows; what is under way it does not.
+        database.execute("update walhook.endpoint set state = 'paused'").await;
+        daemon.says("endpoint changed state").await;
+        // Also under a key that changes.
+        database
+            .execute(
+                "update items set n = 1; update items set id = 9, n = 2; update items set n = 3",
+            )
+            .await;
+        database.becomes_true("select count(*) >= 3 from walhook.pending").await;
+        daemon.kill().await;
+        database.execute("update walhook.endpoint set state = 'active'").await;
+        latch.open();
+        let daemon = site.run().await;
+        let received = hooks.arrived(5).await;
+        let order: Vec<i64> = received.iter().map(|hook| hook.number("n")).collect();
+        assert_eq!(order, [0, 0, 1, 2, 3], "{ordering}");
+        database.becomes_true("select count(*) = 0 from walhook.pending").await;
+        daemon.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_committed_after_init_and_while_the_daemon_is_down_arrives() {
     let database = items(Pg::shared()).await;
     let hooks = Hooks::ok().await;

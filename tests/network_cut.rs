@@ -145,3 +145,28 @@ async fn a_standby_takes_over_from_a_holder_that_was_cut_off() {
     first.stop().await;
     second.stop().await;
 }
+
+#[tokio::test]
+async fn a_network_that_swallows_everything_is_noticed_while_the_reader_waits_for_room() {
+    let (pg, hooks) = (impatient(), Hooks::ok().await);
+    let (database, proxy, site) = site(&pg, &hooks).await;
+    site.configure(
+        &("[delivery]\nmemory_budget_mb = 1\n".to_owned() + &endpoint("crm", &hooks.url("/"), "")),
+    );
+    database.execute("alter table items add filling text").await;
+    let daemon = site.run().await;
+    // Everything goes to the queue, as fast as that takes it.
+    database.execute("update walhook.endpoint set state = 'paused'").await;
+    daemon.says("endpoint changed state").await;
+    let rows = 40_000;
+    let insert = format!(
+        "insert into items (filling) select repeat('x', 500) from generate_series(1, {rows})"
+    );
+    database.execute(&insert).await;
+    database.becomes_true("select count(*) > 1000 from walhook.pending").await;
+    proxy.forget();
+    daemon.says("replication streams again").await;
+    database.becomes_true(&format!("select count(*) = {rows} from walhook.pending")).await;
+    daemon.stop().await;
+    assert_eq!(database.statuses("crm").await, format!("held {rows}"));
+}

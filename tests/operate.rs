@@ -294,6 +294,43 @@ async fn what_waits_behind_a_cancelled_delivery_goes_on_in_order() {
 }
 
 #[tokio::test]
+async fn what_the_daemon_has_read_and_not_sent_yet_can_be_cancelled() {
+    let database = items().await;
+    let latch = Latch::new();
+    let hooks = Hooks::start({
+        let latch = latch.clone();
+        move |_| latch.then_ok()
+    })
+    .await;
+    let daemon = site(&database, &hooks, "max_in_flight = 1\ntimeout = \"10m\"").up().await;
+    assert_eq!(asked(&database, "pause('crm')").await, ["pause"]);
+    daemon.says("endpoint changed state").await;
+    database.execute("insert into items (n) select generate_series(1, 20)").await;
+    database
+        .becomes_true("select count(*) = 20 from walhook.webhook_log where status = 'held'")
+        .await;
+    assert_eq!(asked(&database, "resume('crm')").await, ["resume"]);
+    // It reads them in one page, and the first is under way.
+    hooks.arrived(1).await;
+    let cancelled: i64 = database
+        .query_one(
+            "select count(*) from walhook.webhook_log as l, walhook.cancel(l.id) as c \
+             where (l.payload -> 'object' ->> 'n')::int > 4 and c.action = 'cancel'",
+            &[],
+        )
+        .await;
+    assert_eq!(cancelled, 16);
+    daemon.says("cancelled in memory").await;
+    latch.open();
+    become_statuses(&database, "cancelled 16, success 4").await;
+    database.becomes_true("select count(*) = 0 from walhook.pending").await;
+    let mut received = numbers(&hooks.all());
+    received.sort_unstable();
+    assert_eq!(received, [1, 2, 3, 4]);
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn a_cancellation_made_while_no_daemon_runs_shows_at_once_and_is_settled_by_the_next() {
     let database = items().await;
     let hooks = Hooks::start(|_| Reply::Status(500)).await;

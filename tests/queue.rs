@@ -550,3 +550,31 @@ async fn an_operator_who_leaves_a_change_of_an_endpoint_open_holds_up_nobody() {
         .await;
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn a_backlog_of_retries_does_not_starve_first_attempts() {
+    const ROWS: usize = 60;
+    let database = items().await;
+    let latch = Latch::new();
+    let hooks = Hooks::start({
+        let latch = latch.clone();
+        move |_| if latch.is_open() { Reply::Status(200) } else { Reply::Status(503) }
+    })
+    .await;
+    // Slow enough that the backlog lasts for seconds.
+    let rest = "ordering = \"none\"\nrate_limit_per_second = 20\n\
+                retry = { schedule = [\"6s\"], jitter = 0.0 }";
+    let config = endpoint("crm", &hooks.url("/"), rest);
+    let site = Site::new(&database, &["public.items"], &config);
+    let daemon = site.up().await;
+    database.execute(&format!("insert into items (n) select generate_series(1, {ROWS})")).await;
+    hooks.arrived(ROWS).await;
+    latch.open();
+    let retried = hooks.until(|hooks| hooks.iter().any(|hook| hook.attempt() == 2)).await.len();
+    database.execute("insert into items (n) values (1000)").await;
+    let received = hooks.until(|hooks| hooks.iter().any(|hook| hook.number("n") == 1000)).await;
+    let between = received.len() - retried;
+    assert!(between < ROWS / 2, "{between} retries went first");
+    hooks.arrived(2 * ROWS + 1).await;
+    daemon.stop().await;
+}

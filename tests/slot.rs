@@ -8,9 +8,12 @@ mod support;
 use std::time::Instant;
 
 use support::daemon::{Site, endpoint};
-use support::hooks::{Hooks, PATIENCE};
+use support::hooks::{Hooks, Latch, PATIENCE};
 use support::ops::{becomes, free_address};
 use support::pg::{Database, Pg};
+
+const END_WALSENDER: &str = "select pg_terminate_backend(active_pid) from pg_replication_slots \
+                             where slot_name = current_database()";
 
 async fn site(pg: &Pg, hooks: &Hooks) -> (Database, Site) {
     let database = pg.database().await;
@@ -132,4 +135,37 @@ async fn a_slot_that_will_be_lost_is_told_of_with_the_time_left() {
     locker.client.batch_execute("rollback").await.unwrap();
     daemon.stop().await;
     assert_eq!(database.query_one::<i64>(alerts, &[]).await, 1);
+}
+
+#[tokio::test]
+async fn a_daemon_that_took_the_slot_and_did_not_hear_of_it_goes_on_and_sends_nothing_again() {
+    let latch = Latch::new();
+    let hooks = Hooks::start({
+        let latch = latch.clone();
+        move |_| latch.then_ok()
+    })
+    .await;
+    let (database, site) = site(Pg::shared(), &hooks).await;
+    let daemon = site.up().await;
+    database.execute("insert into items values (1)").await;
+    hooks.arrived(1).await;
+    // As if the network had swallowed the answer, and then everything.
+    let take = "select o.epoch, t.* from walhook.owner as o, \
+                lateral walhook.take_slot(o.slot, o.host, o.pid, o.holder) as t";
+    database.execute(take).await;
+    database.execute(END_WALSENDER).await;
+    daemon.says("replication streams again").await;
+    latch.open();
+    let delivered = "select count(*) = 1 from walhook.webhook_log where status = 'success'";
+    database.becomes_true(delivered).await;
+    // Somebody else is another matter: what is not logged comes again.
+    database.execute("insert into items values (2)").await;
+    database.becomes_true("select count(*) = 2 from walhook.attempt").await;
+    let take = take.replace("o.holder", "gen_random_uuid()");
+    database.execute(&take).await;
+    database.execute(END_WALSENDER).await;
+    daemon.says_again("streaming", 2).await;
+    let log = daemon.stop().await;
+    assert_eq!(log.matches("another daemon took the slot").count(), 1, "{log}");
+    assert_eq!(hooks.len(), 2);
 }

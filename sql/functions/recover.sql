@@ -66,5 +66,5 @@ begin
     end if;
 end
 $$;
-comment on function walhook.recover(text, timestamptz, timestamptz, boolean) is 'Sends again what finally failed at an endpoint within a time, oldest first, at most 10,000 a call; what it has sent again it does not find twice. Only says what it would send unless dry_run is false. May overtake other events of a row. Says for each what it did: redeliver, would redeliver, or none and why not.';
+comment on function walhook.recover(text, timestamptz, timestamptz, boolean) is 'Sends again what finally failed at an endpoint since a time, until another, oldest first, at most 10,000 a call; what it has sent again it does not find twice. Only says what it would send unless dry_run is false. May overtake other events of a row. Says for each what it did: redeliver, would redeliver, or none and why not.';
 revoke all on function walhook.recover(text, timestamptz, timestamptz, boolean) from public;

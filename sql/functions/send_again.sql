@@ -73,9 +73,17 @@ begin
     on conflict do nothing;
     insert into walhook.pending
            (delivery_id, endpoint_id, commit_lsn, ordinal, event_id, event_type, committed_at, key_hash, former_key_hash,
-            shape, bytes, state, next_at, attempts, status_code, error_message, is_apart)
+            shape, bytes, awaits_template, state, next_at, attempts, status_code, error_message, is_apart)
     values (final.delivery_id, final.endpoint_id, final.commit_lsn, final.ordinal, final.event_id, final.event_type,
-            final.committed_at, 0, 0, body_hash, octet_length(final.payload), 'retry', now(),
+            final.committed_at, 0, 0, body_hash, octet_length(final.payload),
+            -- Without an attempt that came past the template, what was kept is what it is made of.
+            not exists (
+                select
+                from   walhook.attempt as a
+                where  a.delivery_id = of_delivery
+                and    a.attempt > 0
+                and    a.error_class is distinct from 'template'),
+            'retry', now(),
             case when final.attempt > 0 then final.attempt else -1 - final.attempt end,
             final.status_code, final.error_message, true);
     return null;

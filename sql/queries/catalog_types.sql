@@ -18,7 +18,9 @@ select
         when type.typtype <> 'd' and type.typoutput = 'pg_catalog.array_out'::pg_catalog.regproc
         then type.typelem
     end as element,
-    element.typdelim as delimiter
+    element.typdelim as delimiter,
+    type.typtype = 'e' as is_enum,
+    type.typtype = 'c' as is_composite
 from      reachable
 join      pg_catalog.pg_type as type    on type.oid = reachable.oid
 left join pg_catalog.pg_type as element on element.oid = type.typelem

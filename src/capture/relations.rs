@@ -9,6 +9,7 @@ use super::types::Types;
 use crate::change::{Column, ReplicaIdentity, Table};
 use crate::decode::Relation;
 use crate::store::catalog::{Answer, Question, RelationFacts};
+use crate::value::Declared;
 
 /// Schema of walhook's own tables, whose changes are never events.
 const OWN_SCHEMA: &str = "walhook";
@@ -148,8 +149,9 @@ fn table(relation: &Relation, facts: &RelationFacts, types: &Types) -> Table {
     let has_key_from_wal = relation.identity == ReplicaIdentity::Default
         && relation.columns.iter().any(|column| column.in_identity);
     let columns = relation.columns.iter().map(|column| {
-        let attnum = facts.columns.iter().find(|(name, _)| *name == column.name);
-        let attnum = attnum.map_or(0, |(_, attnum)| *attnum);
+        let fact = facts.columns.iter().find(|fact| fact.name == column.name);
+        let attnum = fact.map_or(0, |fact| fact.attnum);
+        let (type_oid, nature) = types.base(column.type_oid);
         let in_primary_key = match has_key_from_wal {
             true => column.in_identity,
             false => facts.primary_key.contains(&attnum),
@@ -158,6 +160,12 @@ fn table(relation: &Relation, facts: &RelationFacts, types: &Types) -> Table {
             name: column.name.clone(),
             attnum,
             kind: types.kind(column.type_oid),
+            declared: Declared {
+                type_oid,
+                nature,
+                collation: fact.map_or(0, |fact| fact.collation),
+                order: fact.map(|fact| fact.order).unwrap_or_default(),
+            },
             in_identity: column.in_identity,
             in_primary_key,
         }
@@ -168,6 +176,7 @@ fn table(relation: &Relation, facts: &RelationFacts, types: &Types) -> Table {
         name: relation.name.clone(),
         identity: relation.identity,
         columns: columns.collect(),
+        order: facts.database_order,
     }
 }
 

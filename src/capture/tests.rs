@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::change::{OldTuple, ReplicaIdentity, Span, Tuple};
 use crate::decode::{Relation, RelationColumn};
-use crate::store::catalog::RelationFacts;
+use crate::lsn::{Lsn, Position};
+use crate::store::catalog::{ColumnFacts, RelationFacts};
 
 const TABLE: u32 = 16_400;
 const OTHER: u32 = 16_500;
@@ -131,11 +132,13 @@ fn a_question_must_be_answered_before_anything_else() {
     let asked = Question { relations: vec![TABLE, OTHER], types: vec![] };
     assert_eq!(question, Captured::Unknown(asked), "one question for all tables");
     assert_eq!(capture.accept(commit(1)), Err(CaptureError::Unanswered));
-    let column = |name: &str, attnum| (name.to_owned(), attnum);
+    let column =
+        |name: &str, attnum| ColumnFacts { name: name.to_owned(), attnum, ..Default::default() };
     let facts = RelationFacts {
         oid: TABLE,
         columns: vec![column("n", 5), column("id", 1)],
         primary_key: vec![1],
+        ..RelationFacts::default()
     };
     let answer = Answer { relations: vec![facts], types: vec![] };
     let Captured::Truncated(changes) = capture.learn(&answer).unwrap() else { panic!() };

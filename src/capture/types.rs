@@ -2,17 +2,15 @@
 
 use std::collections::HashMap;
 
-use crate::store::catalog::{TypeFacts, TypeForm};
-use crate::value::Kind;
-
-/// Domains over domains over arrays … deeper than this are passed through as text, so that what
-/// reads their values need not recurse further.
-const DEPTH_LIMIT: u8 = 16;
+use crate::store::catalog::{DEPTH_LIMIT, TypeFacts, TypeForm, beneath};
+use crate::value::{Kind, Nature};
 
 /// Kinds by type oid. What a type is made of never changes while it exists.
 #[derive(Debug, Default)]
 pub(super) struct Types {
     kinds: HashMap<u32, Kind>,
+    /// What lies beneath domains.
+    bases: HashMap<u32, (u32, Nature)>,
 }
 
 impl Types {
@@ -26,11 +24,18 @@ impl Types {
         self.kinds.get(&oid).cloned().or_else(|| Kind::of_oid(oid)).unwrap_or(Kind::Text)
     }
 
+    /// The type that operators work with; 0 where nobody knows.
+    pub(super) fn base(&self, oid: u32) -> (u32, Nature) {
+        let known = self.bases.get(&oid).copied();
+        known.unwrap_or_else(|| beneath(oid, &HashMap::new()))
+    }
+
     /// Keeps what the catalog says of `asked`; a type without a fact is gone, and text for good.
     pub(super) fn learn(&mut self, asked: &[u32], facts: &[TypeFacts]) {
         let forms = facts.iter().map(|fact| (fact.oid, fact.form)).collect();
         for oid in asked {
             self.kinds.insert(*oid, resolve(*oid, &forms, DEPTH_LIMIT));
+            self.bases.insert(*oid, beneath(*oid, &forms));
         }
     }
 }
@@ -63,7 +68,7 @@ mod tests {
             fact(MONEY_DOMAIN, TypeForm::Domain { base: 1700 }),
             fact(LIST, TypeForm::Array { element: MONEY_DOMAIN, delimiter: b',' }),
             fact(LIST_DOMAIN, TypeForm::Domain { base: LIST }),
-            fact(MOOD, TypeForm::Plain),
+            fact(MOOD, TypeForm::Enum),
         ];
         let mut types = Types::default();
         types.learn(&[MONEY_DOMAIN, LIST, LIST_DOMAIN, MOOD], &facts);
@@ -88,6 +93,15 @@ mod tests {
             assert_eq!(types.kind(oid), Kind::Text);
             assert!(!types.is_unknown(oid));
         }
+    }
+
+    #[test]
+    fn operators_see_through_domains() {
+        let types = learnt();
+        assert_eq!(types.base(MONEY_DOMAIN), (1700, Nature::Plain));
+        assert_eq!(types.base(MOOD), (MOOD, Nature::Enum));
+        assert_eq!(types.base(23), (23, Nature::Plain));
+        assert_eq!(types.base(30_000), (0, Nature::Plain), "nobody knows it");
     }
 
     #[test]

@@ -14,7 +14,8 @@ use super::filter::Labels;
 use super::reader::Problem;
 use super::table::{Table, closest};
 use super::value::Value;
-use super::{auth, filter, headers, retry, signature, target, transform};
+use super::{auth, condition, filter, headers, retry, signature, target, transform};
+use crate::condition::Condition;
 use crate::endpoint::{
     Auth, Endpoint, EndpointId, Filter, Method, Ordering, Profile, Reach, RetryPolicy, TlsFiles,
 };
@@ -48,6 +49,7 @@ pub(super) struct Settings {
     signature: Vec<Profile>,
     filter: Filter,
     transform: Option<Template>,
+    condition: Option<Condition>,
     headers: Vec<(String, Secret)>,
     auth: Option<Auth>,
     tls: TlsFiles,
@@ -73,6 +75,7 @@ impl Settings {
             signature: Vec::new(),
             filter: Filter::default(),
             transform: None,
+            condition: None,
             headers: Vec::new(),
             auth: None,
             tls: TlsFiles::default(),
@@ -118,6 +121,7 @@ impl Settings {
                 |value| transform::read(value, max_event_bytes),
                 base.transform.clone(),
             ),
+            condition: table.read("condition", condition::read, base.condition.clone()),
             headers: table.read("headers", headers::read, base.headers.clone()),
             auth: table.read("auth", |value| auth::read(value, allow_http), base.auth.clone()),
             tls: table.read("tls", target::read_tls, base.tls.clone()),
@@ -164,6 +168,7 @@ impl Settings {
             signature: self.signature,
             filter: self.filter,
             transform: self.transform,
+            condition: self.condition,
             headers: self.headers,
             auth: self.auth,
             tls: self.tls,

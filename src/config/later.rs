@@ -14,14 +14,7 @@ use Refused::{AllBut, Any};
 
 /// Key pattern (`*` for a name, `[]` for an element) and what of it is refused. What comes to
 /// life leaves this list.
-const LATER: &[(&str, Refused)] = &[
-    ("database.capture", AllBut("wal")),
-    ("event_types", Any),
-    ("models.*.condition", AllBut("")),
-    ("endpoints[].condition", AllBut("")),
-    ("delivery.condition", AllBut("")),
-    ("console", Any),
-];
+const LATER: &[(&str, Refused)] = &[("database.capture", AllBut("wal")), ("console", Any)];
 
 /// What becomes of a key that may be on the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

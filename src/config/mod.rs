@@ -6,11 +6,13 @@
 mod alerts;
 mod application;
 mod auth;
+mod condition;
 mod database;
 pub mod dsn;
 mod duration;
 mod endpoint;
 mod environment;
+mod event_type;
 mod expand;
 mod fault;
 mod filter;
@@ -45,6 +47,7 @@ pub use alerts::Alerts;
 pub use application::Application;
 pub use database::Database;
 pub use environment::Environment;
+pub use event_type::EventType;
 pub use fault::{Fault, Faults, Line, Place, Severity};
 pub use identifier::{FunctionName, TableName, Tables};
 pub use model::{Model, Operation};
@@ -73,6 +76,8 @@ pub struct Config {
     pub models: Vec<Model>,
     /// Tenants; `default` is among them.
     pub applications: Vec<Application>,
+    /// Events that are derived from changes of models, in the order of the file.
+    pub event_types: Vec<EventType>,
     /// Receivers, in the order of the file.
     pub endpoints: Vec<Endpoint>,
     /// How payloads are written.
@@ -164,6 +169,7 @@ struct Parts {
     database: Database,
     models: Vec<Model>,
     applications: Vec<Application>,
+    event_types: Vec<EventType>,
     endpoints: Vec<Endpoint>,
     payload: Payload,
     delivery: Delivery,
@@ -186,6 +192,7 @@ impl Parts {
     fn read(root: &mut Table<'_>) -> Option<Self> {
         let database = database::read(root);
         let models = model::read(root);
+        let event_types = event_type::read(root, &models);
         let security = sections::read_security(root);
         let tables = database.as_ref().map_or(&[][..], |database| &database.tables);
         let labels = Labels::new(&models, tables);
@@ -212,6 +219,7 @@ impl Parts {
             database: database?,
             models,
             applications,
+            event_types,
             endpoints,
             payload: payload?,
             delivery: delivery?,
@@ -231,6 +239,7 @@ impl Parts {
             database,
             models,
             applications,
+            event_types,
             endpoints,
             payload,
             delivery,
@@ -246,6 +255,7 @@ impl Parts {
             database,
             models,
             applications,
+            event_types,
             endpoints,
             payload,
             delivery,
@@ -343,6 +353,7 @@ mod tests {
         database.url = "postgres://walhook@localhost"
         models."store.Order" = { table = "public.orders", user = {} }
         delivery.auth = { type = "bearer", token = "x" }
+        event_types = [{}]
         endpoints = [{ name = "crm", url = "https://x", auth = {}, tls = {}, retry = {} }]
         [inbound.sources.x]
         retry = {}

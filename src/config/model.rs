@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use super::condition;
 use super::fault::quoted;
 use super::identifier::{self, TableName, fits};
 use super::reader::Problem;
 use super::table::Table;
 use super::value::Value;
+use crate::condition::Condition;
 
 /// A table declared as a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Model {
     pub events: Vec<Operation>,
     /// False: no events.
     pub enabled: bool,
+    /// What must be true of a change; events derived from it too need it.
+    pub condition: Option<Condition>,
     /// True: `init` sets `replica identity full`; false leaves it alone.
     pub old_values: bool,
     /// `order` in `order.created`.
@@ -50,6 +54,9 @@ const OPERATIONS: [(&str, Operation); 4] = [
 ];
 
 impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Created, Self::Updated, Self::Deleted, Self::Truncated];
+
     /// The word in payloads and event types.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -106,6 +113,7 @@ fn read_settings(label: &str, value: &Value<'_>) -> Option<Model> {
         let default = [Operation::Created, Operation::Updated, Operation::Deleted];
         let events = table.read("events", read_events, default.to_vec());
         let enabled = table.read("enabled", |value| value.boolean(), true);
+        let condition = table.read("condition", condition::read, None);
         let old_values = table.read("old_values", |value| value.boolean(), true);
         let event_prefix = table.optional("event_prefix", read_prefix);
         let user = table.read("user", read_user, Vec::new());
@@ -113,8 +121,17 @@ fn read_settings(label: &str, value: &Value<'_>) -> Option<Model> {
         let event_prefix = event_prefix
             .unwrap_or_else(|| snake_case(label.split_once('.').map_or(label, |(_, name)| name)));
         let label = label.to_owned();
-        let table = name?;
-        Some(Model { label, table, events, enabled, old_values, event_prefix, user, application })
+        Some(Model {
+            label,
+            table: name?,
+            events,
+            enabled,
+            condition,
+            old_values,
+            event_prefix,
+            user,
+            application,
+        })
     })
 }
 
@@ -137,13 +154,7 @@ fn check_label(label: &str, value: &Value<'_>) -> Option<()> {
 }
 
 fn read_events(value: &Value<'_>) -> Option<Vec<Operation>> {
-    let mut events = value.list(OPERATIONS.len(), |event| event.one_of(&OPERATIONS))?;
-    let mut seen = Vec::new();
-    events.retain(|event| {
-        let new = !seen.contains(event);
-        seen.push(*event);
-        new
-    });
+    let events = read_operations(value)?;
     match events.is_empty() {
         true => value.refuse(
             Problem::new("a model without events", "name some, or write enabled = false")
@@ -151,6 +162,18 @@ fn read_events(value: &Value<'_>) -> Option<Vec<Operation>> {
         ),
         false => Some(events),
     }
+}
+
+/// What can happen, each once.
+pub(super) fn read_operations(value: &Value<'_>) -> Option<Vec<Operation>> {
+    let mut events = value.list(OPERATIONS.len(), |event| event.one_of(&OPERATIONS))?;
+    let mut seen = Vec::new();
+    events.retain(|event| {
+        let new = !seen.contains(event);
+        seen.push(*event);
+        new
+    });
+    Some(events)
 }
 
 fn read_prefix(value: &Value<'_>) -> Option<String> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::application::{self, Application};
 use super::endpoint::{self, Shared};
+use super::event_type::{self, EventType};
 use super::filter::Labels;
 use super::layers::{Entry, Given, Node, Origin};
 use super::model::{self, Model};
@@ -79,6 +80,8 @@ impl RowTable {
 pub struct Declared {
     /// Tables with names of their own.
     pub models: Vec<Model>,
+    /// Events that are derived from changes of models.
+    pub event_types: Vec<EventType>,
     /// Receivers, those of the file first.
     pub endpoints: Vec<Endpoint>,
     /// What is wrong, and `None` for each row that is in order.
@@ -116,6 +119,7 @@ impl Config {
     pub fn declared(&self, rows: &[Row]) -> Declared {
         let mut declared = Declared {
             models: self.models.clone(),
+            event_types: self.event_types.clone(),
             endpoints: self.endpoints.clone(),
             ..Declared::default()
         };
@@ -136,7 +140,13 @@ impl Config {
         }
         for row in of(RowTable::Model).filter(|row| row.active_from.is_some()) {
             let read = self.model_of(row, &declared.models);
-            declared.note(row, read).into_iter().for_each(|model| declared.models.push(model));
+            let model = declared.note(row, read);
+            declared.models.extend(model);
+        }
+        for row in of(RowTable::EventType).filter(|row| row.active_from.is_some()) {
+            let read = event_type_of(row, &declared);
+            let event_type = declared.note(row, read);
+            declared.event_types.extend(event_type);
         }
         let labels = Labels::new(&declared.models, &self.database.tables);
         for row in of(RowTable::Endpoint) {
@@ -215,6 +225,15 @@ impl Declared {
 struct Read<T> {
     value: Option<T>,
     fault: Option<String>,
+}
+
+fn event_type_of(row: &Row, declared: &Declared) -> Read<EventType> {
+    let read = read_row(&row.settings, |value| event_type::read_row(value, &declared.models));
+    if declared.event_types.iter().any(|other| other.name == row.key) {
+        let fault = "config.toml has an event type of this name; keep one of the two".to_owned();
+        return Read { value: None, fault: Some(fault) };
+    }
+    read
 }
 
 fn application_of(row: &Row) -> Option<Application> {

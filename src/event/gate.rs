@@ -1,8 +1,12 @@
 //! Whether new attempts may begin at all.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
+
+use super::job::Job;
+use crate::endpoint::EndpointId;
 
 /// Outcomes that may wait for the log before new attempts stop. Ten full batches: more than a
 /// healthy PostgreSQL ever leaves behind, and few enough that a crash repeats little.
@@ -24,6 +28,8 @@ pub struct Gate {
     unlogged_bytes: AtomicUsize,
     changed: Notify,
     hurry: Notify,
+    has_given_up: AtomicBool,
+    given_up: Mutex<Vec<(Arc<Job>, bool)>>,
 }
 
 impl Gate {
@@ -51,6 +57,26 @@ impl Gate {
     /// Tells the ledger not to linger.
     pub fn hurry(&self) {
         self.hurry.notify_one();
+    }
+
+    /// Notes that the queue refuses a delivery, which has ended as failed: whether it was to be
+    /// tried again, so that others wait behind it.
+    pub fn give_up(&self, job: Arc<Job>, is_retry: bool) {
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        given_up.push((job, is_retry));
+        self.has_given_up.store(true, Ordering::Release);
+    }
+
+    /// Takes what was given up of an endpoint's.
+    pub fn take_given_up(&self, endpoint: EndpointId) -> Vec<(Arc<Job>, bool)> {
+        if !self.has_given_up.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_its = |(job, _): &mut (Arc<Job>, bool)| job.delivery.endpoint == endpoint;
+        let taken = given_up.extract_if(.., is_its).collect();
+        self.has_given_up.store(!given_up.is_empty(), Ordering::Release);
+        taken
     }
 
     /// Returns once somebody is in a hurry. For the ledger alone. Cancel-safe.

@@ -255,6 +255,8 @@ pub enum Parking {
 pub enum HoldReason {
     /// A column that an exclude or redact names is gone.
     ColumnMissing,
+    /// A condition does not fit its table.
+    ConditionUnfit,
 }
 
 impl HoldReason {
@@ -262,6 +264,7 @@ impl HoldReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ColumnMissing => "column_missing",
+            Self::ConditionUnfit => "condition_unfit",
         }
     }
 }

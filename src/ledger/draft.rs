@@ -52,6 +52,13 @@ impl Draft {
             && self.alerts.is_empty()
     }
 
+    /// Commit time in ms of the earliest change whose rows are new.
+    pub(super) fn earliest_commit(&self) -> Option<u64> {
+        let jobs = self.outcomes.iter().map(|outcome| &outcome.job);
+        let jobs = jobs.chain(self.parked.iter().map(|parked| &parked.job));
+        jobs.map(|job| job.delivery.event.id.commit_milliseconds()).min()
+    }
+
     pub(super) fn touch(&mut self, now: Instant) {
         self.since.get_or_insert(now);
     }

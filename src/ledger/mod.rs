@@ -4,9 +4,12 @@
 //! the LSN handed to the reader. It never decides what becomes of a delivery: lanes do.
 
 mod draft;
+mod eye;
+mod part;
 mod window;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -16,10 +19,12 @@ use uuid::Uuid;
 
 use crate::config::LogPayload;
 use crate::event::gate::{FULL_BATCH, Gate};
-use crate::event::job::{Entry, Fare, Outcome};
+use crate::event::job::{Entry, Fare, Job};
 use crate::lsn::Lsn;
-use crate::store::{Batch, Checkpoint, Lines, Session, StoreError, Unwritten, chain};
+use crate::store::{Batch, Checkpoint, Form, Lines, Session, StoreError, Unwritten, chain};
 use draft::Draft;
+use eye::Eye;
+use part::Part;
 use window::{Former, Window};
 
 /// Rows of one batch. COPY's cost a row no longer falls beyond this.
@@ -38,10 +43,6 @@ const STALL: Duration = Duration::from_millis(500);
 /// more than [`IDLE_BYTES`]: each checkpoint makes WAL, which makes the next keepalive.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 const IDLE_BYTES: u64 = 64 * 1024;
-
-/// Batches take milliseconds; one that takes this long waits for somebody's lock, or for a disk or
-/// a network that operators should know of.
-const LONG: Duration = Duration::from_secs(10);
 
 /// Checkpoints kept for whoever looks.
 const CHECKPOINTS_KEPT: i64 = 100;
@@ -72,8 +73,13 @@ pub struct Ledger {
     /// Whether the log takes rows; readyz asks.
     writable: watch::Sender<bool>,
     session: Option<Session>,
+    /// The server's process for it.
+    backend: Arc<AtomicI32>,
     window: Window,
     draft: Draft,
+    /// Deliveries under way whose rows the queue refuses. The checkpoint stays where it is until
+    /// they have ended: what is beyond it comes again after a crash.
+    memory_only: Vec<Arc<Job>>,
     /// The last one written.
     checkpoint: Checkpoint,
     checkpointed_at: Instant,
@@ -109,8 +115,10 @@ impl Ledger {
             confirmed: signals.confirmed,
             writable: signals.writable,
             session: None,
+            backend: Arc::default(),
             window,
             draft: Draft::default(),
+            memory_only: Vec::new(),
             checkpoint,
             checkpointed_at: Instant::now(),
             buffer: BytesMut::new(),
@@ -185,7 +193,8 @@ impl Ledger {
 
     /// In the window a delivery is settled as soon as its row is in the draft: the checkpoint of
     /// the same transaction says so, and nobody hears of it before the commit.
-    fn settle(&mut self, job: &crate::event::job::Job, now: Instant) {
+    fn settle(&mut self, job: &Job, now: Instant) {
+        self.memory_only.retain(|other| other.delivery.id != job.delivery.id);
         if let Some(slot) = job.slot {
             self.window.settle(slot, job.delivery.id, now.into_std());
         }
@@ -241,14 +250,16 @@ impl Ledger {
             && goal.confirmed == self.checkpoint.confirmed;
         if !is_nothing {
             let begun = Instant::now();
-            self.write(&draft, goal).await?;
+            Box::pin(self.write(&draft, goal)).await?;
             let taken = begun.elapsed();
             if taken >= STALL {
                 self.window.lose(taken);
             }
             self.gate.remove_unlogged(draft.outcomes.len(), draft.answer_bytes);
             for job in &draft.marked {
-                job.set_row_version(1);
+                if !self.memory_only.iter().any(|other| Arc::ptr_eq(other, job)) {
+                    job.set_row_version(1);
+                }
             }
             self.confirmed.send_replace(self.checkpoint.confirmed);
             self.checkpointed_at = Instant::now();
@@ -261,62 +272,45 @@ impl Ledger {
     }
 
     /// Writes `draft` in as many transactions as PostgreSQL's opinion of its values makes
-    /// necessary; the last one carries the checkpoint `goal` and everything but log rows.
+    /// necessary; the last one carries the checkpoint `goal`.
     async fn write(&mut self, draft: &Draft, goal: Checkpoint) -> Result<(), StoreError> {
         let fares: Vec<Fare> = draft.fares.values().cloned().collect();
         // A part is settled beyond a watermark that does not move before the last one.
-        let commits = draft.outcomes.iter().map(|o| o.job.delivery.event.id.commit_milliseconds());
-        let part_floor = self.checkpoint.replay_floor.min(floor_of(commits.min()));
-        let mut parts = vec![&draft.outcomes[..]];
-        let mut refusal: Option<String> = None;
-        while let Some(outcomes) = parts.pop() {
-            let is_last = parts.is_empty();
+        let replay_floor = self.checkpoint.replay_floor.min(floor_of(draft.earliest_commit()));
+        let mut parts = vec![Part::all_of(draft, &fares)];
+        while let Some(part) = parts.pop() {
             let flush = self.checkpoint.flush + 1;
-            let checkpoint = match is_last {
+            let checkpoint = match parts.is_empty() && self.memory_only.is_empty() {
                 true => Checkpoint { flush, ..goal.clone() },
-                false => Checkpoint { flush, replay_floor: part_floor, ..self.checkpoint.clone() },
+                false => Checkpoint { flush, replay_floor, ..self.checkpoint.clone() },
             };
-            let batch = Batch {
-                outcomes,
-                keep: self.settings.keep,
-                tells_failures: self.settings.tells_failures,
-                refusal: refusal.as_deref(),
-                parked: if is_last { &draft.parked } else { &[] },
-                rescheduled: if is_last { &draft.rescheduled } else { &[] },
-                settled: if is_last { &draft.settled } else { &[] },
-                fares: if is_last { &fares } else { &[] },
-                alerts: if is_last { &draft.alerts } else { &[] },
-                checkpoint: Some(&checkpoint),
-            };
-            match self.commit(&batch).await {
+            match self.commit(&part.batch(&self.settings, &checkpoint)).await {
                 Ok(unwritten) => {
                     self.checkpoint = checkpoint;
-                    refusal = None;
                     for place in unwritten.fares {
-                        self.draft.fare(fares[place].clone());
+                        self.draft.fare(part.fares[place].clone());
                         self.draft.touch(std::time::Instant::now());
                     }
                     if !unwritten.rows.is_empty() {
                         self.draft.take_back(draft, &unwritten.rows);
                         self.draft.touch(std::time::Instant::now());
+                    } else if let Some((job, is_retry)) = part.ended(draft) {
+                        self.gate.give_up(job, is_retry);
                     }
                 }
-                Err(error) if error.is_about_data() && outcomes.len() > 1 => {
-                    let (first, second) = outcomes.split_at(outcomes.len() / 2);
-                    parts.extend([second, first]);
-                }
-                Err(error) if error.is_about_data() && outcomes.len() == 1 => {
-                    if refusal.is_some() {
-                        tracing::error!(
-                            delivery = %outcomes[0].job.delivery.id.0,
-                            error = %chain(&error),
-                            "an attempt cannot be logged and is left out of the log",
-                        );
-                        parts.push(&[]);
-                        refusal = None;
-                    } else {
-                        parts.push(outcomes);
-                        refusal = Some(refused(&outcomes[0], &error));
+                Err(error) if error.is_about_data() => {
+                    let reason = format!("refused: {}", chain(&error));
+                    match (part.halves(), part.lesser(&reason)) {
+                        (Some([first, second]), _) => parts.extend([second, first]),
+                        (None, Some(lesser)) => {
+                            tell_of_refusal(&lesser, &error);
+                            parts.push(lesser);
+                        }
+                        (None, None) if part.is_dispensable() => {
+                            self.leave_out(&part, &error);
+                            parts.push(Part::default());
+                        }
+                        (None, None) => return Err(error),
                     }
                 }
                 Err(error) => return Err(error),
@@ -326,19 +320,21 @@ impl Ledger {
         Ok(())
     }
 
+    /// A single row is refused in every form, and what it tells of goes on without it.
+    fn leave_out(&mut self, part: &Part<'_>, error: &StoreError) {
+        let delivery = part.delivery().map(tracing::field::display);
+        tracing::error!(delivery, error = %chain(error), "a row is refused and is left out");
+        // Nothing but its end will be written of it, so nothing behind it is settled before.
+        self.memory_only.extend(part.marked().cloned());
+    }
+
     /// One transaction, tried until PostgreSQL takes it or refuses its data; returns what is to be
     /// written later.
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<Unwritten, StoreError> {
         let mut backoff = crate::store::reconnect_backoff();
         loop {
-            let writable = self.writable.clone();
-            let written = match with_an_eye_on(self.try_commit(batch), &writable).await {
-                // The former session was gone before it said so, and its commit came through.
-                Err(error) if error.is_about_data() && self.is_written(batch).await => {
-                    Ok(Unwritten::default())
-                }
-                other => other,
-            };
+            let eye = self.eye();
+            let written = eye.on(self.commit_once(batch)).await;
             let error = match written {
                 Ok(unwritten) => {
                     self.writable.send_if_modified(|writable| !std::mem::replace(writable, true));
@@ -359,6 +355,16 @@ impl Ledger {
         }
     }
 
+    async fn commit_once(&mut self, batch: &Batch<'_>) -> Result<Unwritten, StoreError> {
+        match self.try_commit(batch).await {
+            // The former session was gone before it said so, and its commit came through.
+            Err(error) if error.is_about_data() && self.is_written(batch).await => {
+                Ok(Unwritten::default())
+            }
+            other => other,
+        }
+    }
+
     /// Whether the batch's own checkpoint is the newest.
     async fn is_written(&self, batch: &Batch<'_>) -> bool {
         let Some(session) = &self.session else { return false };
@@ -375,6 +381,7 @@ impl Ledger {
             None => {
                 let session = self.settings.lines.open().await?;
                 let session = self.session.insert(session);
+                self.backend.store(session.backend().await?, Ordering::Relaxed);
                 // The former session may have broken after the commit and before its answer. Asked
                 // in this order: if the slot is still ours afterwards, the checkpoint was too.
                 let newest = session.latest_checkpoint(slot).await?;
@@ -389,7 +396,12 @@ impl Ledger {
         session.commit(slot, *epoch, batch, &mut self.buffer).await
     }
 
-    async fn trim(&mut self) {
+    fn eye(&self) -> Eye {
+        let (lines, backend) = (self.settings.lines.clone(), Arc::clone(&self.backend));
+        Eye { lines, backend, writable: self.writable.clone() }
+    }
+
+    async fn trim(&self) {
         let flush = self.checkpoint.flush;
         if flush % CHECKPOINTS_KEPT != 0 {
             return;
@@ -397,23 +409,11 @@ impl Ledger {
         if let Some(session) = &self.session {
             // Next time is early enough: old checkpoints only take room.
             let trimmed = session.trim_checkpoints(&self.settings.slot, flush - CHECKPOINTS_KEPT);
-            if let Err(error) = trimmed.await {
+            if let Err(error) = self.eye().on(trimmed).await {
                 tracing::debug!(error = %chain(&error), "old checkpoints stay for now");
             }
         }
     }
-}
-
-/// Waits for a batch, and tells operators when that takes long.
-async fn with_an_eye_on<T>(batch: impl Future<Output = T>, writable: &watch::Sender<bool>) -> T {
-    let mut batch = std::pin::pin!(batch);
-    tokio::select! {
-        written = &mut batch => return written,
-        () = tokio::time::sleep(LONG) => {}
-    }
-    tracing::warn!("the log has not taken a batch for {LONG:?}; waiting");
-    writable.send_replace(false);
-    batch.await
 }
 
 /// The smallest delivery id of a change committed at that time or later.
@@ -425,9 +425,11 @@ fn milliseconds_of(floor: Uuid) -> u64 {
     (floor.as_u128() >> 80) as u64
 }
 
-fn refused(outcome: &Outcome, error: &StoreError) -> String {
-    let delivery = outcome.job.delivery.id.0;
-    let error = chain(error);
-    tracing::warn!(%delivery, error, "the log refuses a row; it goes without body and response");
-    format!("logged without body and response: {error}")
+fn tell_of_refusal(lesser: &Part<'_>, error: &StoreError) {
+    let (delivery, error) = (lesser.delivery().map(tracing::field::display), chain(error));
+    if matches!(lesser.form, Form::Ended(_)) {
+        tracing::error!(delivery, error, "the queue refuses a delivery; it ends as failed");
+    } else {
+        tracing::warn!(delivery, error, "a row is refused; it goes without what receivers say");
+    }
 }

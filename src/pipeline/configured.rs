@@ -83,13 +83,14 @@ impl Setup {
         let seen_changes = Some(changes).filter(|_| !matches!(look, Look::Told(..)));
         let rows = look.pick(session.configuration().await?);
         let mut declared = self.config.declared(&rows);
-        let models = models::bind(session, self, &declared.models).await?;
+        let models = models::bind(session, self, &declared).await?;
         if known.is_empty() {
             let bound = models.iter().filter_map(|(_, model)| {
                 let mut of_file = self.config.models.iter();
                 Some((model.oid, of_file.find(|own| own.label == model.label)?.clone()))
             });
-            session.mirror(&self.config.applications, &bound.collect::<Vec<_>>()).await?;
+            let (applications, event_types) = (&self.config.applications, &self.config.event_types);
+            session.mirror(applications, &bound.collect::<Vec<_>>(), event_types).await?;
         }
         let endpoints = self.ready(session, &mut declared, known).await?;
         session.note_faults(&declared.faults).await?;

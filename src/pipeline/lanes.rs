@@ -2,16 +2,20 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::replay::Replay;
 use crate::deliver::lane::ToLane;
 use crate::endpoint::Endpoint;
 use crate::event::budget::{Share, footprint};
-use crate::event::job::{Alert, Entry, HoldReason, Job, Parking, Severity};
-use crate::event::{Delivery, DeliveryId};
-use crate::route::{Hold, Routed};
+use crate::event::gate::Gate;
+use crate::event::job::{Alert, Entry, HoldReason, Job, Outcome, Parking, Severity, Then};
+use crate::event::{Attempt, Delivery, DeliveryId, ErrorClass};
+use crate::metrics::EndpointMetrics;
+use crate::route::{ConditionFailure, Hold, Routed, Whose};
 
 /// One lane, from outside.
 #[derive(Debug)]
@@ -19,6 +23,7 @@ pub(super) struct LaneHandle {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) sender: mpsc::UnboundedSender<ToLane>,
     pub(super) share: Arc<Share>,
+    metrics: EndpointMetrics,
     queued: Vec<Arc<Job>>,
 }
 
@@ -26,9 +31,9 @@ impl LaneHandle {
     pub(super) fn new(
         endpoint: Arc<Endpoint>,
         sender: mpsc::UnboundedSender<ToLane>,
-        share: Arc<Share>,
+        (share, metrics): (Arc<Share>, EndpointMetrics),
     ) -> Self {
-        Self { endpoint, sender, share, queued: Vec::new() }
+        Self { endpoint, sender, share, metrics, queued: Vec::new() }
     }
 }
 
@@ -44,12 +49,14 @@ pub(super) struct Lanes {
     raised: HashSet<(&'static str, usize, String)>,
     /// A lane got full since the last hand-over.
     got_full: bool,
+    gate: Arc<Gate>,
 }
 
 impl Lanes {
-    pub(super) fn new(lanes: Vec<LaneHandle>) -> Self {
+    pub(super) fn new(lanes: Vec<LaneHandle>, gate: Arc<Gate>) -> Self {
         Self {
             lanes,
+            gate,
             touched: Vec::new(),
             entries: Vec::new(),
             raised: HashSet::new(),
@@ -73,7 +80,8 @@ impl Lanes {
     /// Makes a delivery of what was routed, for its lane or for the queue, unless it is settled
     /// already.
     pub(super) fn take(&mut self, routed: Routed, replay: &Replay) -> Option<Arc<Job>> {
-        let Routed { event, endpoint: index, body, shape, rendering, trimmed, hold } = routed;
+        let Routed { event, endpoint: index, body, shape, rendering, trimmed, hold, failure } =
+            routed;
         let lane = self.lanes.get_mut(index)?;
         let id = DeliveryId::new(event.id, lane.endpoint.id);
         if replay.is_settled(id) {
@@ -86,9 +94,11 @@ impl Lanes {
         let job = Job::routed(delivery, shape, replay.next_slot(), charge);
         let job = Arc::new(job.with(rendering));
         if let Some(hold) = &hold {
-            let parking = Parking::Held(HoldReason::ColumnMissing);
+            let parking = Parking::Held(reason(hold));
             self.entries.push(Entry::Parked(Arc::clone(&job), parking, None));
             self.alert_hold(index, hold);
+        } else if let Some(failure) = failure {
+            self.fail(index, &job, failure);
         } else {
             if lane.queued.is_empty() {
                 self.touched.push(index);
@@ -106,20 +116,86 @@ impl Lanes {
         std::mem::take(&mut self.entries)
     }
 
+    /// Logs a delivery as failed: nobody knows whether it was to be made.
+    fn fail(&mut self, index: usize, job: &Arc<Job>, failure: ConditionFailure) {
+        let ConditionFailure { whose, error } = failure;
+        let label = &job.delivery.event.event_type;
+        let condition = match whose {
+            Whose::Model => "the condition of the model",
+            Whose::EventType => "the condition of the event type",
+            Whose::Endpoint => "the condition of the endpoint",
+        };
+        let message = format!("{condition} raises an error: {error}");
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let attempt = Attempt {
+            started_at: since_1970.as_micros() as i64,
+            duration: Duration::ZERO,
+            status: None,
+            response_headers: String::new(),
+            response_body: String::new(),
+            error: Some((ErrorClass::Condition, message.clone())),
+            is_resolver_out: false,
+            retry_after: None,
+            signature: String::new(),
+        };
+        let outcome = Outcome { job: Arc::clone(job), attempt, then: Then::Failed };
+        self.gate.add_unlogged(outcome.answer_bytes());
+        let metrics = &self.lanes[index].metrics;
+        metrics.attempt_failed(ErrorClass::Condition.as_str());
+        metrics.failed.inc();
+        let details = json!({"event_type": &**label, "error": error.to_string()});
+        let subject = format!("{label} {message}");
+        let text = format!("an event {label} fails unsent, since {message}; so will others");
+        self.entries.push(Entry::Attempted(outcome));
+        self.alert(Severity::Warning, "condition_error", (index, subject), (text, details));
+    }
+
     fn alert_hold(&mut self, index: usize, hold: &Hold) {
+        if let Hold::ConditionUnfit { table, whose, problem } = hold {
+            let message = format!(
+                "the condition of {whose} does not fit {table}: {problem}; the table's events \
+                 are held for it until the configuration is mended"
+            );
+            let details = json!({"table": table, "condition_of": whose, "problem": problem});
+            let subject = format!("{table} {whose}");
+            self.alert(Severity::Critical, "condition_error", (index, subject), (message, details));
+            return;
+        }
         let (Hold::ColumnMissing { table, column } | Hold::ColumnRenamed { table, column, .. }) =
-            hold;
+            hold
+        else {
+            return;
+        };
         let is = match hold {
-            Hold::ColumnMissing { .. } => "is gone".to_owned(),
             Hold::ColumnRenamed { to, .. } => format!("is called {to} now"),
+            _ => "is gone".to_owned(),
         };
         let message = format!(
             "column {column} of {table}, which the endpoint must not see, {is}; \
              the table's events are held for it until the configuration is mended"
         );
-        let details = serde_json::json!({"table": table, "column": column});
+        let details = json!({"table": table, "column": column});
         let subject = format!("{table}.{column}");
         self.alert(Severity::Critical, "column_missing", (index, subject), (message, details));
+    }
+
+    /// Tells that no events of a derived type are made, since its condition does not fit.
+    pub(super) fn alert_unfit(&mut self, hold: &Hold) {
+        let Hold::ConditionUnfit { table, whose, problem } = hold else { return };
+        let message = format!(
+            "the condition of {whose} does not fit {table}: {problem}; no such events are made \
+             until the configuration is mended"
+        );
+        tracing::warn!(kind = "condition_error", "{message}");
+        self.entries.push(Entry::Alert(Alert {
+            severity: Severity::Critical,
+            kind: "condition_error",
+            application: None,
+            endpoint_name: None,
+            count: None,
+            message,
+            details: json!({"table": table, "condition_of": whose, "problem": problem}),
+        }));
     }
 
     fn alert_trimmed(&mut self, index: usize, event_type: &str) {
@@ -127,7 +203,7 @@ impl Lanes {
             "an event {event_type} is larger than [delivery] max_event_bytes and is sent with \
              its key columns only; so will others be"
         );
-        let details = serde_json::json!({"event_type": event_type});
+        let details = json!({"event_type": event_type});
         let subject = event_type.to_owned();
         self.alert(Severity::Warning, "event_trimmed", (index, subject), (message, details));
     }
@@ -166,6 +242,14 @@ impl Lanes {
         }
     }
 
+    /// Tells every lane that it has everything that goes before what was left in the queue.
+    pub(super) fn tell_replayed(&self) {
+        for lane in &self.lanes {
+            // A lane that is gone was told to stop.
+            let _ = lane.sender.send(ToLane::Replayed);
+        }
+    }
+
     /// Whether a lane got full since the last hand-over. That many lanes want what is read may
     /// make much of little.
     pub(super) fn got_full(&self) -> bool {
@@ -179,5 +263,12 @@ impl Lanes {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &LaneHandle> {
         self.lanes.iter()
+    }
+}
+
+fn reason(hold: &Hold) -> HoldReason {
+    match hold {
+        Hold::ColumnMissing { .. } | Hold::ColumnRenamed { .. } => HoldReason::ColumnMissing,
+        Hold::ConditionUnfit { .. } => HoldReason::ConditionUnfit,
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::setup::{Setup, TakeoverError};
 use crate::change::{Column, ReplicaIdentity, Table};
-use crate::config::{Model, Operation, TableName};
+use crate::config::{Declared, EventType, Model, Operation, TableName};
 use crate::endpoint::Endpoint;
 use crate::event::job::HoldReason;
-use crate::route::{BoundModel, EventKind, KnownColumn, Router};
-use crate::store::catalog::{Question, describe};
+use crate::route::{BoundModel, Derived, EventKind, KnownColumn, Router};
+use crate::store::catalog::declare;
 use crate::store::{Session, StoreError};
 use crate::value::Kind;
 
@@ -18,21 +18,24 @@ use crate::value::Kind;
 pub(super) async fn bind(
     session: &Session,
     setup: &Setup,
-    declared: &[Model],
+    declared: &Declared,
 ) -> Result<Vec<(TableName, BoundModel)>, StoreError> {
     let mut bound = HashMap::new();
     for (oid, table) in session.modelled_tables(&setup.publication).await? {
         let model = setup.routing.undeclared(oid, &table.schema, &table.name);
         bound.insert(oid, (table, model));
     }
-    for model in declared {
+    for model in &declared.models {
         let table = &model.table;
         let Some(oid) = session.relation_oid(table).await? else {
             let (label, TableName { schema, name }) = (&model.label, table);
             tracing::error!("table {schema}.{name} of model {label} does not exist: no events");
             continue;
         };
-        bound.insert(oid, (table.clone(), BoundModel { oid, ..unbound(model) }));
+        bound.insert(
+            oid,
+            (table.clone(), BoundModel { oid, ..unbound(model, &declared.event_types) }),
+        );
     }
     let mut models = Vec::with_capacity(bound.len());
     for (oid, (table, model)) in bound {
@@ -53,62 +56,78 @@ pub(super) async fn keep_learned(session: &Session, router: &mut Router) -> Resu
     Ok(())
 }
 
-/// Releases events that were held for want of a column, where the configuration and the tables
-/// agree again.
+/// Releases events that were held for want of a column or for a condition that did not fit,
+/// where the configuration and the tables agree again.
 pub(super) async fn release_mended(
     session: &Session,
     endpoints: &[Arc<Endpoint>],
     (router, tables): (&mut Router, Vec<(u32, TableName)>),
 ) -> Result<(), TakeoverError> {
-    let relations = tables.iter().map(|(oid, _)| *oid).collect();
-    let question = Question { relations, types: Vec::new() };
-    let answer = describe(session.client(), &question).await?;
+    let relations: Vec<u32> = tables.iter().map(|(oid, _)| *oid).collect();
     let mut is_held = vec![false; endpoints.len()];
-    for facts in answer.relations {
+    let mut is_unfit = is_held.clone();
+    for (facts, declared) in declare(session.client(), &relations).await? {
         let Some((_, name)) = tables.iter().find(|(oid, _)| *oid == facts.oid) else { continue };
-        let columns = facts.columns.into_iter().map(|(name, attnum)| Column {
-            in_primary_key: facts.primary_key.contains(&attnum),
-            // Only names matter here.
+        let columns = facts.columns.into_iter().zip(declared).map(|(column, declared)| Column {
+            in_primary_key: facts.primary_key.contains(&column.attnum),
+            // Bodies are not written of it.
             kind: Kind::Text,
+            declared,
             in_identity: true,
-            name,
-            attnum,
+            name: column.name,
+            attnum: column.attnum,
         });
-        let table = Table {
+        let table = Arc::new(Table {
             oid: facts.oid,
             schema: name.schema.clone(),
             name: name.name.clone(),
             identity: ReplicaIdentity::Full,
             columns: columns.collect(),
-        };
-        for endpoint in router.held_endpoints(&Arc::new(table)) {
-            is_held[endpoint] = true;
-        }
+            order: facts.database_order,
+        });
+        router.held_endpoints(&table).into_iter().for_each(|endpoint| is_held[endpoint] = true);
+        router.unfit_endpoints(&table).into_iter().for_each(|endpoint| is_unfit[endpoint] = true);
     }
-    for (endpoint, is_held) in endpoints.iter().zip(is_held) {
+    // What does not fit is told of when it matters.
+    router.take_unfit();
+    for (endpoint, (is_held, is_unfit)) in endpoints.iter().zip(is_held.into_iter().zip(is_unfit)) {
         if !is_held {
             session.release_held(endpoint.id, HoldReason::ColumnMissing).await?;
+        }
+        if !is_unfit {
+            session.release_held(endpoint.id, HoldReason::ConditionUnfit).await?;
         }
     }
     Ok(keep_learned(session, router).await?)
 }
 
-fn unbound(model: &Model) -> BoundModel {
-    let events = model.events.iter().filter(|_| model.enabled).map(|event| match event {
-        Operation::Created => EventKind::Created,
-        Operation::Updated => EventKind::Updated,
-        Operation::Deleted => EventKind::Deleted,
-        Operation::Truncated => EventKind::Truncated,
+fn unbound(model: &Model, event_types: &[EventType]) -> BoundModel {
+    let derived = event_types.iter().filter(|derived| derived.model == model.label);
+    let derived = derived.map(|derived| Derived {
+        event_type: derived.name.clone(),
+        on: derived.on.iter().map(kind).collect(),
+        condition: derived.condition.clone(),
     });
     BoundModel {
         oid: 0,
         label: model.label.clone(),
         app: model.app().to_owned(),
         name: model.name().to_owned(),
-        events: events.collect(),
+        events: model.events.iter().filter(|_| model.enabled).map(kind).collect(),
         event_prefix: model.event_prefix.clone(),
         user: model.user.clone(),
         tenant_column: model.application.clone(),
+        condition: model.condition.clone(),
+        derived: derived.collect(),
         known_columns: Vec::new(),
+    }
+}
+
+fn kind(operation: &Operation) -> EventKind {
+    match operation {
+        Operation::Created => EventKind::Created,
+        Operation::Updated => EventKind::Updated,
+        Operation::Deleted => EventKind::Deleted,
+        Operation::Truncated => EventKind::Truncated,
     }
 }

@@ -14,13 +14,29 @@ pub(super) struct Replay {
     settled: HashSet<DeliveryId>,
     /// Beyond this the former process cannot have been.
     settled_until: Lsn,
+    /// The last of what it left in the queue: until then something may come that goes before.
+    queued_until: Position,
     /// Number of the next place in the ledger's window.
     next_slot: u64,
 }
 
 impl Replay {
-    pub(super) fn new(watermark: Position, settled: HashSet<DeliveryId>, wal_end: Lsn) -> Self {
-        Self { routed: watermark, settled, settled_until: wal_end, next_slot: 0 }
+    pub(super) fn new(
+        watermark: Position,
+        settled: Vec<(DeliveryId, Option<Position>)>,
+        wal_end: Lsn,
+    ) -> Self {
+        // What lies beyond the WAL's end is of another history, and never comes.
+        let queued = settled.iter().filter_map(|(_, position)| *position);
+        let queued_until = queued.filter(|at| at.commit <= wal_end).max().unwrap_or_default();
+        let settled = settled.into_iter().map(|(delivery, _)| delivery).collect();
+        let settled_until = wal_end;
+        Self { routed: watermark, settled, settled_until, queued_until, next_slot: 0 }
+    }
+
+    /// Whether nothing comes any more that goes before something in the queue.
+    pub(super) fn is_over(&self) -> bool {
+        self.routed >= self.queued_until
     }
 
     /// Whether the change at `position` is to be routed; if so it counts as routed.
@@ -68,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_replayed_transaction_goes_on_where_it_was_left() {
-        let mut replay = Replay::new(at(5, 1), HashSet::new(), Lsn(0));
+        let mut replay = Replay::new(at(5, 1), Vec::new(), Lsn(0));
         assert!(!replay.is_new(at(5, 0)) && !replay.is_new(at(5, 1)));
         assert!(replay.is_new(at(5, 2)));
         assert!(!replay.is_new(at(5, 2)), "after a reconnect the same again is old");
@@ -78,10 +94,24 @@ mod tests {
     #[test]
     fn settled_deliveries_are_forgotten_beyond_the_old_end() {
         let id = DeliveryId(uuid::Uuid::from_u128(7));
-        let mut replay = Replay::new(at(0, 0), HashSet::from([id]), Lsn(10));
+        let mut replay = Replay::new(at(0, 0), vec![(id, None)], Lsn(10));
         replay.is_new(at(10, 0));
         assert!(replay.is_settled(id));
         replay.is_new(at(11, 0));
         assert!(!replay.is_settled(id));
+    }
+
+    #[test]
+    fn a_replay_is_over_once_it_has_come_to_the_last_that_was_left_in_the_queue() {
+        let id = DeliveryId(uuid::Uuid::nil());
+        let queued = vec![(id, Some(at(7, 3))), (id, Some(at(6, 9))), (id, None)];
+        let mut replay = Replay::new(at(5, 0), queued, Lsn(10));
+        assert!(!replay.is_over());
+        replay.is_new(at(7, 2));
+        assert!(!replay.is_over());
+        replay.is_new(at(7, 3));
+        assert!(replay.is_over());
+        let elsewhere = vec![(id, Some(at(11, 0)))];
+        assert!(Replay::new(at(5, 0), elsewhere, Lsn(10)).is_over(), "it will never come");
     }
 }

@@ -92,10 +92,11 @@ impl Roster {
         let share = Share::new(share);
         let metrics = self.setup.metrics.endpoint(&endpoint.name);
         let parts = (Arc::clone(&endpoint), client);
-        let holds = (Arc::clone(&share), Share::new(read_back), metrics);
+        let outside = (Arc::clone(&share), self.setup.metrics.endpoint(&endpoint.name));
+        let holds = (share, Share::new(read_back), metrics);
         let fare = fare.unwrap_or_default();
         self.lanes.spawn(Lane::new(parts, inbox, self.around.clone(), holds, &fare).run());
-        LaneHandle::new(endpoint, sender, share)
+        LaneHandle::new(endpoint, sender, outside)
     }
 
     /// Lets a lane end, and then cancels what waits for its endpoint.

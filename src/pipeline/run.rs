@@ -1,13 +1,14 @@
 //! A pipeline at work: reading, reconnecting, draining.
 
+mod reconfigure;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::reconfigure::Followed;
 use super::roster::Roster;
-use super::setup::{Epoch, Left, Setup, TakeoverError};
+use super::setup::{Claim, Left, Setup, TakeoverError};
 use super::{Pause, ReadError, Reader, gap};
 use crate::config::Row;
 use crate::deliver::lane::{self, ToLane};
@@ -15,6 +16,7 @@ use crate::event::gate::Gate;
 use crate::replication::{ReplicationError, Stream, System};
 use crate::shutdown::Shutdown;
 use crate::store::{Lines, Session, StoreError, chain, reconnect_backoff};
+use reconfigure::Followed;
 
 /// How long the last batch of the log may take at a stop, beyond the grace for requests.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -27,7 +29,7 @@ pub struct Pipeline {
     pub(super) reader: Reader,
     /// Taken when the work begins.
     pub(super) stream: Option<Stream>,
-    pub(super) epoch: Epoch,
+    pub(super) claim: Claim,
     /// All sessions of its parts.
     pub(super) lines: Lines,
     pub(super) gate: Arc<Gate>,
@@ -153,7 +155,7 @@ impl Pipeline {
                 confirmed: *self.reader.confirmed.borrow(),
             };
             let acquired = tokio::select! {
-                acquired = self.setup.acquire(&self.epoch, Some(left)) => acquired,
+                acquired = self.setup.acquire(&self.claim, Some(left)) => acquired,
                 ended = self.ledger.join_next() => return Err(ledger_ended(ended)),
                 () = shutdown.stopped() => return Ok(None),
             };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{RwLock, watch};
+use uuid::Uuid;
 
 use crate::config::dsn::Dsn;
 use crate::config::{Config, LogPayload, OnGap};
@@ -20,8 +21,24 @@ use crate::store::catalog::CatalogError;
 /// saying a new one and us knowing it, the ledger would think itself fenced.
 pub(super) type Epoch = Arc<RwLock<i64>>;
 
-/// Before the slot is taken for the first time.
-pub(super) const NEVER_HELD: i64 = 0;
+/// Who takes the slot.
+#[derive(Debug)]
+pub(super) struct Claim {
+    /// The same however often it takes it.
+    pub(super) holder: Uuid,
+    /// 0 before it is taken for the first time.
+    pub(super) epoch: Epoch,
+}
+
+impl Claim {
+    /// Of somebody new.
+    pub(super) fn new() -> Result<Self, TakeoverError> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|_| TakeoverError::NoRandomness)?;
+        let holder = uuid::Builder::from_random_bytes(random).into_uuid();
+        Ok(Self { holder, epoch: Epoch::default() })
+    }
+}
 
 /// What a pipeline is made of. Checked by `config`; bound to the database here.
 #[derive(Clone)]
@@ -50,6 +67,8 @@ pub struct Setup {
     pub on_gap: OnGap,
     /// Retention of the log: successful and failed deliveries.
     pub retention: (Duration, Duration),
+    /// How long endpoints out of service hold their events.
+    pub held: Duration,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// What readiness is made of.
@@ -112,6 +131,9 @@ pub enum TakeoverError {
     /// The catalog could not be asked.
     #[error("cannot ask the catalog")]
     Catalog(#[from] CatalogError),
+    /// The operating system has no random numbers to tell this run from others by.
+    #[error("the operating system gives no random numbers")]
+    NoRandomness,
     /// `walhook init` was never run for this slot.
     #[error("there is no checkpoint for slot {slot}: run `walhook init`")]
     NotInstalled {

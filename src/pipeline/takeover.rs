@@ -1,10 +1,11 @@
 //! Taking the slot: who we are, where the last holder stopped, whether something is missing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::{RwLock, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::Reader;
@@ -15,15 +16,16 @@ use super::lanes::Lanes;
 use super::replay::Replay;
 use super::roster::{READ_BACK, Roster};
 use super::run::Pipeline;
-use super::setup::{Epoch, Left, NEVER_HELD, Setup, TakeoverError};
+use super::setup::{Claim, Left, Setup, TakeoverError};
 use super::told::Told;
 use crate::capture::Capture;
 use crate::deliver::lane::Surroundings;
+use crate::event::DeliveryId;
 use crate::event::budget::{Large, Share};
 use crate::event::gate::Gate;
 use crate::event::job::Entry;
 use crate::ledger::{self, Ledger};
-use crate::lsn::Lsn;
+use crate::lsn::{Lsn, Position};
 use crate::replication::{Session, Stream, System};
 use crate::store::{self, Checkpoint, Lines, SharedSession};
 
@@ -32,7 +34,7 @@ const MOST_CONNECTIONS: usize = 512;
 
 /// Taking the slot waits for a batch that the former holder has begun, and a frozen one's is ended
 /// by PostgreSQL after 10 s.
-const TAKING_LIMIT: Duration = Duration::from_secs(60);
+const TAKING_LIMIT: Duration = Duration::from_secs(20);
 
 impl Setup {
     /// Starts streaming and takes the slot. Streaming first: only the slot's holder may change
@@ -40,10 +42,10 @@ impl Setup {
     /// that any more, nothing is taken.
     pub(super) async fn acquire(
         &self,
-        epoch: &RwLock<i64>,
+        claim: &Claim,
         left: Option<Left>,
     ) -> Result<Taken, TakeoverError> {
-        self.in_time(self.acquire_at_leisure(epoch, left)).await
+        self.in_time(self.acquire_at_leisure(claim, left)).await
     }
 
     /// A network that swallows an answer must not end in a wait without end.
@@ -58,7 +60,7 @@ impl Setup {
 
     async fn acquire_at_leisure(
         &self,
-        epoch: &RwLock<i64>,
+        claim: &Claim,
         left: Option<Left>,
     ) -> Result<Taken, TakeoverError> {
         let session = store::Session::connect(&self.dsn).await?;
@@ -67,11 +69,11 @@ impl Setup {
         let mut replication = Session::connect(&self.dsn).await?;
         let system = replication.identify_system().await?;
         let started = replication.start(&self.slot, &self.publication, Lsn(0)).await;
-        let (stream, former_end) = match started {
+        let (mut stream, former_end) = match started {
             Ok(stream) => (stream, None),
             Err(error) if left.is_some() => {
                 // Whoever streams from it may have taken it.
-                session.assert_owner(&self.slot, *epoch.read().await).await?;
+                session.assert_owner(&self.slot, *claim.epoch.read().await).await?;
                 let is_over = gap::is_end_of_slot(&error);
                 return Err(if is_over { TakeoverError::Moved } else { error.into() });
             }
@@ -99,17 +101,28 @@ impl Setup {
         if left.is_some_and(|left| !left.is_still(&system, slot)) {
             return Err(TakeoverError::Moved);
         }
-        let mut epoch = epoch.write().await;
-        let taken = session.take_slot(&self.slot, &host_name()).await?;
-        let is_ours_still = taken == *epoch + 1;
-        // Nothing that this process has in memory may be written by an epoch that came after
-        // somebody else's: then the former one stays, and the ledger is fenced.
-        if is_ours_still || *epoch == NEVER_HELD {
-            *epoch = taken;
-        }
+        let is_ours_still = tokio::select! {
+            taken = self.take(&session, claim) => taken?,
+            // The former holder's last batch may take longer than the server waits for feedback.
+            error = stream.idle() => return Err(error.into()),
+        };
         let identity = (system.system_identifier, system.timeline);
         self.status.held_on.send_replace(Some(identity));
         Ok(Taken { stream, system, slot, former_end, is_ours_still })
+    }
+
+    /// Takes the slot; whether nobody else had it since this process did. An answer that is lost
+    /// has done no harm: the holder knows itself again.
+    async fn take(&self, session: &store::Session, claim: &Claim) -> Result<bool, TakeoverError> {
+        let mut epoch = claim.epoch.write().await;
+        let reign = session.take_slot(&self.slot, &host_name(), claim.holder).await?;
+        let is_ours_still = reign.since <= *epoch;
+        // Nothing that this process has in memory may be written by an epoch that came after
+        // somebody else's: then the former one stays, and the ledger is fenced.
+        if is_ours_still || *epoch == 0 {
+            *epoch = reign.epoch;
+        }
+        Ok(is_ours_still)
     }
 }
 
@@ -134,9 +147,9 @@ impl Pipeline {
     pub async fn take_over(setup: Setup) -> Result<Self, TakeoverError> {
         let lines = Lines::new(setup.dsn.clone());
         let shared = Arc::new(SharedSession::new(lines.clone()));
-        let epoch = Epoch::default();
+        let claim = Claim::new()?;
         setup.in_time(setup.last_checkpoint(&shared)).await?;
-        let taken = setup.acquire(&epoch, None).await?;
+        let taken = setup.acquire(&claim, None).await?;
         let Taken { mut stream, system, slot, former_end, .. } = taken;
         let found = Found { system: &system, slot, former_end };
         let begun = tokio::select! {
@@ -144,14 +157,14 @@ impl Pipeline {
             // What there is to do first may take longer than the server waits for feedback.
             error = stream.idle() => return Err(error.into()),
         };
-        setup.assemble((stream, system), (epoch, lines, shared), begun)
+        setup.assemble((stream, system), (claim, lines, shared), begun)
     }
 }
 
 /// What a pipeline begins with.
 struct Begun {
     checkpoint: Checkpoint,
-    settled: HashSet<crate::event::DeliveryId>,
+    settled: Vec<(DeliveryId, Option<Position>)>,
     configured: Configured,
 }
 
@@ -184,7 +197,7 @@ impl Setup {
         if let Err(error) = session.make_partitions().await {
             tracing::warn!(error = %store::chain(&error), "partitions of the log are not made yet");
         }
-        let settled = session.settled_beyond(&checkpoint).await?.into_iter().collect();
+        let settled = session.settled_beyond(&checkpoint).await?;
         let system_identifier = found.system.system_identifier;
         let configured =
             self.configure(&session, system_identifier, &HashMap::new(), Look::Everything).await?;
@@ -207,6 +220,7 @@ impl Setup {
         &self,
         ledger: &mpsc::UnboundedSender<Entry>,
         (gate, store): (&Arc<Gate>, &Arc<SharedSession>),
+        is_replayed: &Arc<AtomicBool>,
     ) -> Surroundings {
         Surroundings {
             ledger: ledger.clone(),
@@ -216,13 +230,14 @@ impl Setup {
             large: Large::new(self.budget_bytes / READ_BACK),
             idle_lanes: Arc::default(),
             is_pressing: Arc::default(),
+            is_replayed: Arc::clone(is_replayed),
         }
     }
 
     fn assemble(
         self,
         (stream, system): (Stream, System),
-        (epoch, lines, shared): (Epoch, Lines, Arc<SharedSession>),
+        (claim, lines, shared): (Claim, Lines, Arc<SharedSession>),
         begun: Begun,
     ) -> Result<Pipeline, TakeoverError> {
         let Begun { checkpoint, settled, configured } = begun;
@@ -232,7 +247,9 @@ impl Setup {
         self.status.writable.send_replace(true);
         let (ledger_sender, entries) = mpsc::unbounded_channel();
         let (confirmed_sender, confirmed) = watch::channel(checkpoint.confirmed);
-        let around = self.surroundings(&ledger_sender, (&gate, &shared));
+        let replay = Replay::new(checkpoint.watermark, settled, system.wal_position);
+        let is_replayed = Arc::new(AtomicBool::new(replay.is_over()));
+        let around = self.surroundings(&ledger_sender, (&gate, &shared), &is_replayed);
         let Configured { router, tables, endpoints, rows, seen_changes } = configured;
         let mut roster = Roster::new(self.clone(), around);
         roster.has_seen(seen_changes);
@@ -247,18 +264,18 @@ impl Setup {
             tells_failures: self.tells_failures,
             wal_end: system.wal_position,
         };
-        let replay = Replay::new(checkpoint.watermark, settled, system.wal_position);
         let ledger = Ledger::new(
             settings,
             entries,
-            (Arc::clone(&epoch), Arc::clone(&gate)),
+            (Arc::clone(&claim.epoch), Arc::clone(&gate)),
             signals,
             checkpoint,
         );
         let reader = Reader {
             capture: Capture::new(self.routing.max_event_bytes),
             router,
-            lanes: Lanes::new(handles),
+            lanes: Lanes::new(handles, Arc::clone(&gate)),
+            is_replayed,
             told: Told::default(),
             early: roster.early(),
             replay,
@@ -276,7 +293,7 @@ impl Setup {
             system,
             reader,
             stream: Some(stream),
-            epoch,
+            claim,
             lines,
             gate,
             roster,

@@ -17,7 +17,7 @@ use crate::deliver::lane::ToLane;
 use crate::endpoint::EndpointId;
 use crate::event::job::{Alert, Severity};
 use crate::metrics::Metrics;
-use crate::store::{Session, SharedSession, SlotState, StoreError, chain};
+use crate::store::{HeldEndpoint, Session, SharedSession, SlotState, StoreError, chain};
 
 /// How soon a state set in SQL takes effect.
 const LOOK: Duration = Duration::from_secs(1);
@@ -33,6 +33,7 @@ const KEEP_HOUSE: Duration = Duration::from_secs(3600);
 pub(super) struct Watcher {
     slot: String,
     retention: (Duration, Duration),
+    held: Duration,
     metrics: Arc<Metrics>,
     store: Arc<SharedSession>,
     lanes: HashMap<EndpointId, (String, mpsc::UnboundedSender<ToLane>)>,
@@ -66,6 +67,7 @@ impl Watcher {
         Self {
             slot: setup.slot.clone(),
             retention: setup.retention,
+            held: setup.held,
             metrics: Arc::clone(&setup.metrics),
             store,
             lanes: lanes.collect(),
@@ -134,12 +136,36 @@ impl Watcher {
         }
         if now >= self.kept_house {
             self.kept_house = now + KEEP_HOUSE;
-            for kept in
-                [session.make_partitions().await, session.drop_partitions(self.retention).await]
-            {
-                if let Err(error) = kept {
-                    tracing::warn!(error = %chain(&error), "the log's partitions stay as they are");
-                }
+            self.keep_house(&session).await;
+        }
+        Ok(())
+    }
+
+    /// Each part does without the others: one may have to wait for somebody's lock.
+    async fn keep_house(&self, session: &Session) {
+        for kept in [session.make_partitions().await, session.drop_partitions(self.retention).await]
+        {
+            if let Err(error) = kept {
+                tracing::warn!(error = %chain(&error), "the log's partitions stay as they are");
+            }
+        }
+        if let Err(error) = session.recount_queue().await {
+            tracing::warn!(error = %chain(&error), "the queue is not counted");
+        }
+        if let Err(error) = self.let_held_go(session).await {
+            tracing::warn!(error = %chain(&error), "what is held too long stays for now");
+        }
+    }
+
+    /// Tells of what will be held for too long, a day ahead, and has its lane cancel it when it is.
+    async fn let_held_go(&self, session: &Session) -> Result<(), StoreError> {
+        for held in session.held_endpoints(self.held).await? {
+            let Some((_, lane)) = self.lanes.get(&held.endpoint) else { continue };
+            if !held.is_told {
+                session.raise_alert(&expiring(&held)).await?;
+            } else if held.may_go {
+                // A lane that is gone was told to stop.
+                let _ = lane.send(ToLane::Expire(self.held));
             }
         }
         Ok(())
@@ -197,5 +223,23 @@ impl Watcher {
             }
             (None, _) => Ok(()),
         }
+    }
+}
+
+fn expiring(endpoint: &HeldEndpoint) -> Alert {
+    let HeldEndpoint { name, application, state, since, goes_at, .. } = endpoint;
+    let message = format!(
+        "endpoint {name} is {state} since {since}; what it holds for longer than [retention] held \
+         is cancelled from {goes_at} on: resume it, or raise that"
+    );
+    tracing::warn!(endpoint = name, "{message}");
+    Alert {
+        severity: Severity::Warning,
+        kind: "held_expiring",
+        application: Some(application.clone()),
+        endpoint_name: Some(name.clone()),
+        count: None,
+        message,
+        details: serde_json::json!({ "held_since": since, "cancelled_from": goes_at }),
     }
 }

@@ -9,7 +9,7 @@ use super::plan::{head_text, leading_bits};
 use super::renderings::Renderings;
 use super::select::{hears_origin, wants_event};
 use super::tenant::reaches;
-use super::{EventKind, Routed, Router, body, event_id, keys, write_head};
+use super::{BoundModel, EventKind, Routed, Router, body, event_id, keys, write_head};
 use crate::change::Emitted;
 use crate::event::Event;
 use crate::value::json;
@@ -82,6 +82,7 @@ impl Router {
             rendering: renderings.of(&self.endpoints[endpoint]),
             trimmed,
             hold: None,
+            failure: None,
         }));
         Ok(())
     }
@@ -93,7 +94,10 @@ impl Router {
             word.and_then(EventKind::of_word).is_some()
         };
         let mut models = self.tables.values().map(|state| &state.model);
-        if let Some(model) = models.find(|model| is_own(&model.event_prefix)) {
+        let is_derived = |model: &BoundModel| {
+            model.derived.iter().any(|derived| derived.event_type == emitted.event_type)
+        };
+        if let Some(model) = models.find(|m| is_own(&m.event_prefix) || is_derived(m)) {
             let label = model.label.clone();
             return Err(EmitRefused::TypeOfModel { event_type: event_type(), label });
         }

@@ -7,8 +7,11 @@
 mod body;
 mod emitted;
 mod fields;
+mod gate;
+mod judged;
 mod keys;
 mod paths;
+mod pen;
 mod plan;
 mod renderings;
 mod row;
@@ -27,21 +30,22 @@ use bytes::Bytes;
 pub use self::emitted::EmitRefused;
 pub use self::select::selects_model;
 pub use self::words::{
-    BoundModel, EventKind, Hold, KnownColumn, Routed, RouterError, RouterSettings,
+    BoundModel, ConditionFailure, Derived, EventKind, Hold, KnownColumn, Routed, RouterError,
+    RouterSettings, Whose,
 };
 
-use self::body::{Body, TooLarge};
 use self::fields::Subject;
+use self::gate::Verdict;
+use self::judged::Judged;
+use self::pen::Pen;
 use self::plan::{Head, Plan};
-use self::renderings::Renderings;
 use self::row::View;
-use self::select::hears_origin;
 use self::stamp::Stamp;
 use crate::change::{Change, Row, Table, Transaction};
 use crate::endpoint::Endpoint;
 use crate::event::{Event, EventId, Seed};
 use crate::lsn::Position;
-use crate::value::{Options, json};
+use crate::value::json;
 
 /// Turns changes into events and bodies for each endpoint.
 pub struct Router {
@@ -49,6 +53,8 @@ pub struct Router {
     endpoints: Vec<Arc<Endpoint>>,
     tables: HashMap<u32, TableState>,
     learned: Vec<u32>,
+    /// Conditions of derived types that do not fit their tables.
+    unfit: Vec<Arc<Hold>>,
     stamp: Stamp,
     buffer: Vec<u8>,
     actors: CheckedActor,
@@ -89,6 +95,7 @@ impl Router {
             endpoints,
             tables,
             learned: Vec::new(),
+            unfit: Vec::new(),
             stamp: Stamp::default(),
             buffer: Vec::new(),
             actors: CheckedActor::default(),
@@ -101,59 +108,30 @@ impl Router {
         let Some(state) = self.tables.get(&change.table.oid) else { return };
         let Some(plan) = &state.plan else { return };
         let kind = EventKind::of(&change.row);
-        let head = &plan.heads[kind as usize];
-        if !head.wanted {
+        let concerns = |head: &Head| head.wanted && head.on.contains(&kind);
+        if !plan.heads.iter().any(concerns) {
             return;
         }
         let view = View::new(&change.table, &change.row);
-        let owner = plan.tenancy.owner(&view);
-        let mut event: Option<Arc<Event>> = None;
-        let mut head_end = 0;
-        for shape in &plan.shapes {
-            let hears = |endpoint: &&usize| {
-                let endpoint = &self.endpoints[**endpoint];
-                endpoint.active_from < change.position.commit
-                    && hears_origin(&endpoint.filter, change.transaction.origin.as_ref())
-                    && owner.includes(endpoint)
-            };
-            let endpoints = shape.endpoints[kind as usize].iter().filter(hears);
-            let body = Body {
-                plan,
-                shape,
-                change,
-                view,
-                actor: change.actor.as_ref().filter(|a| self.actors.check(a)).map(|a| &a[..]),
-                options: Options { int8_as_number: self.settings.int8_as_number },
-                limit: self.settings.max_event_bytes,
-                trimmed: false,
-            };
-            if endpoints.clone().next().is_none() || !body.is_visible() {
-                continue;
+        let subject = gate::Subject { row: &change.row, view };
+        let model = plan.gate.judge(&subject);
+        if model == Verdict::Stop {
+            return;
+        }
+        let mut judged = Judged::new(plan, subject, model);
+        let mut pen = Pen {
+            settings: &self.settings,
+            endpoints: &self.endpoints,
+            stamp: &mut self.stamp,
+            buffer: &mut self.buffer,
+            actors: &mut self.actors,
+        };
+        for (place, head) in plan.heads.iter().enumerate().filter(|(_, head)| concerns(head)) {
+            let own = head.gate.judge(&subject);
+            // What is derived from what is unknown, nobody could take back.
+            if !matches!(own, Verdict::Stop | Verdict::Unknown | Verdict::Held) {
+                pen.write((change, view), &mut judged, (place, own), out);
             }
-            let event = event.get_or_insert_with(|| {
-                let event = new_event(&self.settings, change, head, plan.hashes(change, &view));
-                write_head(
-                    &event,
-                    &head.text,
-                    self.stamp.text(event.commit_time),
-                    &mut self.buffer,
-                );
-                self.buffer.extend_from_slice(&plan.model);
-                head_end = self.buffer.len();
-                Arc::new(event)
-            });
-            let trimmed = write_body(body, head_end, &mut self.buffer);
-            let bytes = Bytes::copy_from_slice(&self.buffer);
-            let mut renderings = Renderings::default();
-            out.extend(endpoints.map(|endpoint| Routed {
-                event: Arc::clone(event),
-                endpoint: *endpoint,
-                body: bytes.clone(),
-                shape: shape.hash,
-                rendering: renderings.of(&self.endpoints[*endpoint]),
-                trimmed,
-                hold: shape.visible.hold.clone(),
-            }));
         }
         self.release_buffer();
     }
@@ -180,7 +158,20 @@ impl Router {
         let plan = self.tables.get(&table.oid).and_then(|state| state.plan.as_ref());
         let shapes = plan.map_or(&[][..], |plan| &plan.shapes).iter();
         let held = shapes.filter(|shape| shape.visible.hold.is_some());
-        held.flat_map(|shape| shape.endpoints.iter().flatten().copied()).collect()
+        let listeners = held.flat_map(|shape| shape.listeners.iter().flatten());
+        listeners.map(|listener| listener.endpoint).collect()
+    }
+
+    /// Endpoints for which events of `table`, as it is now, are held for a condition.
+    pub fn unfit_endpoints(&mut self, table: &Arc<Table>) -> Vec<usize> {
+        self.prepare(table);
+        let plan = self.tables.get(&table.oid).and_then(|state| state.plan.as_ref());
+        plan.map_or_else(Vec::new, |plan| plan.unfit_endpoints().collect())
+    }
+
+    /// Conditions of derived types that were found not to fit since this was last asked.
+    pub fn take_unfit(&mut self) -> Vec<Arc<Hold>> {
+        std::mem::take(&mut self.unfit)
     }
 
     /// Makes the plan of `table`, unless the one at hand is of the same relation.
@@ -205,6 +196,7 @@ impl Router {
         if plan.is_good() && state.model.learn(table) {
             self.learned.push(table.oid);
         }
+        self.unfit.extend(plan.unfit_types().cloned());
         state.plan = Some(plan);
     }
 
@@ -238,17 +230,6 @@ impl CheckedActor {
     }
 }
 
-fn new_event(settings: &RouterSettings, change: &Change, head: &Head, keys: [u64; 2]) -> Event {
-    let place = (change.position, &*change.transaction);
-    Event {
-        id: event_id(settings, place, &head.event_type),
-        event_type: Arc::clone(&head.event_type),
-        position: change.position,
-        commit_time: change.transaction.commit_time,
-        keys,
-    }
-}
-
 fn event_id(
     settings: &RouterSettings,
     (position, transaction): (Position, &Transaction),
@@ -270,14 +251,4 @@ fn write_head(event: &Event, head: &[u8], timestamp: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(head);
     out.extend_from_slice(timestamp.as_bytes());
     out.push(b'"');
-}
-
-/// Writes the body after its head; returns whether it had to be trimmed.
-fn write_body(body: Body<'_>, head_end: usize, out: &mut Vec<u8>) -> bool {
-    out.truncate(head_end);
-    let Err(TooLarge) = body.write(out) else { return false };
-    out.truncate(head_end);
-    // A trimmed body is never too large to be written.
-    let _ = Body { trimmed: true, ..body }.write(out);
-    true
 }

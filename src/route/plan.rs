@@ -5,10 +5,11 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::fields::{Field, Show, Subject, Visible};
+use super::gate::Gate;
 use super::keys::KeyColumns;
-use super::select::{selects_model, wants_event};
+use super::select::{selects_model, wants_event, wants_type};
 use super::tenant::{Tenancy, reaches};
-use super::{EventKind, RouterSettings};
+use super::{BoundModel, EventKind, Hold, RouterSettings};
 use crate::change::Table;
 use crate::endpoint::Endpoint;
 use crate::value::string;
@@ -18,8 +19,12 @@ pub(super) struct Plan {
     pub(super) table: Arc<Table>,
     pub(super) key: KeyColumns,
     pub(super) tenancy: Tenancy,
-    /// By [`EventKind`].
-    pub(super) heads: [Head; EventKind::ALL.len()],
+    /// What must be true of a change whatever it makes.
+    pub(super) gate: Gate,
+    /// One for each event type: those of [`EventKind`] in its order, then derived ones.
+    pub(super) heads: Vec<Head>,
+    /// Conditions of endpoints, each once.
+    pub(super) gates: Vec<Gate>,
     /// `,"model":{…},"object":`
     pub(super) model: Vec<u8>,
     /// `,"source":{"schema":…,"table":…` where the payload has one, else empty.
@@ -33,8 +38,21 @@ pub(super) struct Head {
     pub(super) event_type: Arc<str>,
     /// `","type":…,"event":…,"schema_version":1,"timestamp":"`, after the id.
     pub(super) text: Vec<u8>,
+    /// Changes that make it.
+    pub(super) on: Vec<EventKind>,
+    /// What must be true besides, for a derived type.
+    pub(super) gate: Gate,
     /// Whether any endpoint wants it.
     pub(super) wanted: bool,
+}
+
+/// An endpoint that wants an event type.
+#[derive(Clone, Copy)]
+pub(super) struct Listener {
+    /// Its index.
+    pub(super) endpoint: usize,
+    /// Its condition, as an index of [`Plan::gates`].
+    pub(super) gate: Option<usize>,
 }
 
 /// One distinct body and who gets it.
@@ -42,8 +60,8 @@ pub(super) struct Shape {
     pub(super) visible: Visible,
     /// Stable hash of all that makes this body differ from others of the same event.
     pub(super) hash: i64,
-    /// Indices of endpoints, by [`EventKind`].
-    pub(super) endpoints: [Vec<usize>; EventKind::ALL.len()],
+    /// Who gets it, by place of the event type in [`Plan::heads`].
+    pub(super) listeners: Vec<Vec<Listener>>,
 }
 
 impl Plan {
@@ -54,40 +72,51 @@ impl Plan {
         endpoints: &[Arc<Endpoint>],
         settings: &RouterSettings,
     ) -> Self {
-        let mut heads = EventKind::ALL.map(|kind| Head::new(&subject.model.event_prefix, kind));
+        let model = subject.model;
+        let mut heads = heads(model, table);
+        let mut gates = Gates { table, texts: Vec::new(), gates: Vec::new() };
         let mut shapes: Vec<Shape> = Vec::new();
         for (index, endpoint) in endpoints.iter().enumerate() {
             let filter = &endpoint.filter;
-            let label = &subject.model.label;
             if !endpoint.enabled
-                || !selects_model(filter, label)
-                || !reaches(&endpoint.reach, label)
+                || !selects_model(filter, &model.label)
+                || !reaches(&endpoint.reach, &model.label)
             {
                 continue;
             }
-            let wants = EventKind::ALL.map(|kind| {
-                subject.model.events.contains(&kind)
-                    && wants_event(filter, kind.as_str(), &heads[kind as usize].event_type)
-            });
-            if !wants.contains(&true) {
+            let wants = |head: &Head| {
+                head.on.iter().any(|kind| wants_event(filter, kind.as_str(), &head.event_type))
+            };
+            let wanted: Vec<usize> = (0..heads.len())
+                .filter(|place| match *place < EventKind::ALL.len() {
+                    true => wants(&heads[*place]),
+                    // `updated` asks for what every update makes, not for more.
+                    false => wants_type(filter, &heads[*place].event_type),
+                })
+                .collect();
+            if wanted.is_empty() {
                 continue;
             }
             let visible = subject.visible(filter);
             let known = shapes.iter().position(|shape| shape.visible == visible);
             let shape = known.unwrap_or_else(|| {
-                shapes.push(Shape::new(visible, settings));
+                shapes.push(Shape::new(visible, settings, heads.len()));
                 shapes.len() - 1
             });
-            for kind in EventKind::ALL.into_iter().filter(|kind| wants[*kind as usize]) {
-                heads[kind as usize].wanted = true;
-                shapes[shape].endpoints[kind as usize].push(index);
+            let listener = Listener { endpoint: index, gate: gates.of(endpoint) };
+            for place in wanted {
+                heads[place].wanted = true;
+                shapes[shape].listeners[place].push(listener);
             }
         }
+        let gate = Gate::bind(model.condition.as_ref(), table, &format!("model {}", model.label));
         Self {
             table: Arc::clone(table),
             key: KeyColumns::of(table),
-            tenancy: Tenancy::of(table, subject.model.tenant_column.as_deref()),
+            tenancy: Tenancy::of(table, model.tenant_column.as_deref()),
+            gate,
             heads,
+            gates: gates.gates,
             model: model_member(&subject),
             source: if settings.include_source { source_member(table) } else { Vec::new() },
             shapes,
@@ -98,15 +127,67 @@ impl Plan {
     pub(super) fn is_good(&self) -> bool {
         self.shapes.iter().all(|shape| shape.visible.hold.is_none())
     }
+
+    /// Conditions of derived types that do not fit: no such events are made.
+    pub(super) fn unfit_types(&self) -> impl Iterator<Item = &Arc<Hold>> {
+        self.heads.iter().filter(|head| head.wanted).filter_map(|head| head.gate.hold())
+    }
+
+    /// Endpoints of which events are held since a condition does not fit.
+    pub(super) fn unfit_endpoints(&self) -> impl Iterator<Item = usize> {
+        let listeners = self.shapes.iter().flat_map(|shape| shape.listeners.iter().flatten());
+        let is_unfit = |listener: &&Listener| {
+            let own = listener.gate.and_then(|gate| self.gates[gate].hold());
+            own.or(self.gate.hold()).is_some()
+        };
+        listeners.filter(is_unfit).map(|listener| listener.endpoint)
+    }
 }
 
-impl Head {
-    fn new(prefix: &str, kind: EventKind) -> Self {
-        let word = kind.as_str();
-        let event_type = format!("{prefix}.{word}");
-        let text = head_text(&event_type, word);
-        Self { event_type: event_type.into(), text, wanted: false }
+/// Conditions of endpoints; many endpoints may have the same.
+struct Gates<'a> {
+    table: &'a Table,
+    texts: Vec<&'a str>,
+    gates: Vec<Gate>,
+}
+
+impl<'a> Gates<'a> {
+    fn of(&mut self, endpoint: &'a Endpoint) -> Option<usize> {
+        let condition = endpoint.condition.as_ref()?;
+        let known = self.texts.iter().position(|text| *text == condition.text());
+        Some(known.unwrap_or_else(|| {
+            let whose = format!("endpoint {}", endpoint.name);
+            self.texts.push(condition.text());
+            self.gates.push(Gate::bind(Some(condition), self.table, &whose));
+            self.gates.len() - 1
+        }))
     }
+}
+
+fn heads(model: &BoundModel, table: &Table) -> Vec<Head> {
+    let makes = |kind: &EventKind| model.events.contains(kind);
+    let own = EventKind::ALL.into_iter().map(|kind| {
+        let word = kind.as_str();
+        let event_type = format!("{}.{word}", model.event_prefix);
+        let text = head_text(&event_type, word);
+        let on = Vec::from_iter(Some(kind).filter(makes));
+        Head { event_type: event_type.into(), text, on, gate: Gate::Open, wanted: false }
+    });
+    let derived = model.derived.iter().flat_map(|derived| {
+        // The body tells the change's own word: one head for each.
+        derived.on.iter().filter(|kind| makes(kind)).map(|kind| {
+            let event_type = &derived.event_type;
+            let whose = format!("event type {event_type}");
+            Head {
+                event_type: event_type.as_str().into(),
+                text: head_text(event_type, kind.as_str()),
+                on: vec![*kind],
+                gate: Gate::bind(derived.condition.as_ref(), table, &whose),
+                wanted: false,
+            }
+        })
+    });
+    own.chain(derived).collect()
 }
 
 /// `","type":…,"event":…,"schema_version":1,"timestamp":"`
@@ -139,9 +220,9 @@ fn source_member(table: &Table) -> Vec<u8> {
 }
 
 impl Shape {
-    fn new(visible: Visible, settings: &RouterSettings) -> Self {
+    fn new(visible: Visible, settings: &RouterSettings, heads: usize) -> Self {
         let hash = shape_hash(&visible, settings);
-        Self { visible, hash, endpoints: Default::default() }
+        Self { visible, hash, listeners: vec![Vec::new(); heads] }
     }
 }
 

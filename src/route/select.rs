@@ -24,6 +24,14 @@ pub(super) fn wants_event(filter: &Filter, word: &str, event_type: &str) -> bool
     })
 }
 
+/// Whether the endpoint's event patterns name a derived type: no word does.
+pub(super) fn wants_type(filter: &Filter, event_type: &str) -> bool {
+    filter
+        .events
+        .iter()
+        .any(|pattern| !WORDS.contains(&pattern.as_str()) && glob_matches(pattern, event_type))
+}
+
 /// Whether the endpoint hears of changes with this origin; of those without one it always does.
 pub(super) fn hears_origin(filter: &Filter, origin: Option<&Origin>) -> bool {
     let Some(origin) = origin else { return true };

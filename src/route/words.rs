@@ -5,8 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::change::{Row, Table};
+use crate::condition::Condition;
 use crate::config::Tables;
 use crate::event::Event;
+use crate::predicate::EvalError;
 use crate::template::Rendering;
 
 /// What holds for all bodies.
@@ -55,9 +57,24 @@ pub struct BoundModel {
     pub user: Vec<(String, String)>,
     /// The column that names the row's tenant: its rows reach nobody else.
     pub tenant_column: Option<String>,
+    /// What must be true of a change.
+    pub condition: Option<Condition>,
+    /// Events that some changes make besides.
+    pub derived: Vec<Derived>,
     /// The relation as it was when every name in every filter was last found in it; empty where
     /// that is not known.
     pub known_columns: Vec<KnownColumn>,
+}
+
+/// A derived event type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derived {
+    /// The type, as in `inventory.low_stock`.
+    pub event_type: String,
+    /// Changes that may make one.
+    pub on: Vec<EventKind>,
+    /// What must be true of the change besides.
+    pub condition: Option<Condition>,
 }
 
 /// A column of a relation that was good.
@@ -99,6 +116,28 @@ pub struct Routed {
     pub trimmed: bool,
     /// Why the event must not be sent before the configuration is fixed.
     pub hold: Option<Arc<Hold>>,
+    /// Why nobody knows whether it is to be sent; then it is not.
+    pub failure: Option<ConditionFailure>,
+}
+
+/// A condition raised an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConditionFailure {
+    /// Where the condition stands.
+    pub whose: Whose,
+    /// What it raised.
+    pub error: EvalError,
+}
+
+/// Where a condition stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// At the model.
+    Model,
+    /// At the derived event type.
+    EventType,
+    /// At the endpoint.
+    Endpoint,
 }
 
 /// Why events of a table are held for an endpoint.
@@ -119,6 +158,15 @@ pub enum Hold {
         column: String,
         /// Its name now.
         to: String,
+    },
+    /// A condition does not fit the table.
+    ConditionUnfit {
+        /// The table, as `schema.name`.
+        table: String,
+        /// Whose condition it is, as in `model store.Order`.
+        whose: String,
+        /// What is wrong.
+        problem: String,
     },
 }
 
@@ -147,6 +195,8 @@ impl BoundModel {
             event_prefix: name.to_owned(),
             user: Vec::new(),
             tenant_column: None,
+            condition: None,
+            derived: Vec::new(),
             known_columns: Vec::new(),
         }
     }

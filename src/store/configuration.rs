@@ -6,7 +6,7 @@ use tokio_postgres::types::{IsNull, PgLsn, ToSql, Type, to_sql_checked};
 
 use super::owner::{lsn, pg_lsn};
 use super::{Session, StoreError, sql};
-use crate::config::{Application, Model, Row, RowFault, RowTable};
+use crate::config::{Application, EventType, Model, Row, RowFault, RowTable};
 use crate::lsn::Lsn;
 
 /// A row of the configuration that a message in the WAL tells of.
@@ -95,7 +95,7 @@ impl Session {
         Ok(())
     }
 
-    /// Shows the file's tenants and models in SQL; each model with its table's oid.
+    /// Shows the file's tenants, models and event types in SQL; each model with its table's oid.
     ///
     /// # Errors
     ///
@@ -104,6 +104,7 @@ impl Session {
         &self,
         applications: &[Application],
         models: &[(u32, Model)],
+        event_types: &[EventType],
     ) -> Result<(), StoreError> {
         let applications: Vec<Value> = applications.iter().map(application_row).collect();
         let models: Vec<Value> = models.iter().map(|(oid, model)| model_row(*oid, model)).collect();
@@ -112,6 +113,8 @@ impl Session {
         let models = Value::Array(models);
         self.rows(doing, sql::forget_models, &[&models]).await?;
         self.rows(doing, sql::mirror_models, &[&models]).await?;
+        let event_types = Value::Array(event_types.iter().map(event_type_row).collect());
+        self.rows(doing, sql::mirror_event_types, &[&event_types]).await?;
         Ok(())
     }
 }
@@ -154,6 +157,17 @@ fn model_row(oid: u32, model: &Model) -> Value {
         "event_prefix": model.event_prefix,
         "user_columns": user,
         "old_values": model.old_values,
+        "condition": model.condition.as_ref().map(|condition| condition.text()),
         "application": model.application,
+    })
+}
+
+fn event_type_row(event_type: &EventType) -> Value {
+    let on: Vec<&str> = event_type.on.iter().map(|event| event.as_str()).collect();
+    json!({
+        "name": event_type.name,
+        "model": event_type.model,
+        "on_events": on,
+        "condition": event_type.condition.as_ref().map(|condition| condition.text()),
     })
 }

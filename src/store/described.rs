@@ -36,6 +36,7 @@ pub(super) fn described(endpoint: &Endpoint, url: &str) -> Value {
         "exclude_fields": lists(&filter.exclude_fields),
         "redact_fields": Value::Object(masks.collect()),
         "exclude_origins": filter.exclude_origins,
+        "condition": endpoint.condition.as_ref().map(|condition| condition.text()),
         "transform": endpoint.transform.as_ref().map(|template| template.source()),
         "headers": headers,
         "auth": endpoint.auth.as_ref().map(auth),

@@ -1,6 +1,7 @@
 //! Endpoints' rows: what the configuration says of them, how they fare, alerts.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -38,6 +39,27 @@ pub struct EndpointState {
     pub health: Health,
     /// Number of the daemon's last news in it.
     pub fare_version: i64,
+}
+
+/// An endpoint that is about to have held events for too long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldEndpoint {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Its name.
+    pub name: String,
+    /// Its tenant.
+    pub application: String,
+    /// paused or disabled.
+    pub state: String,
+    /// Since when, in RFC 3339.
+    pub since: String,
+    /// When the first of its events goes, likewise.
+    pub goes_at: String,
+    /// Whether operators were told since then.
+    pub is_told: bool,
+    /// Whether they have had a day to do something.
+    pub may_go: bool,
 }
 
 /// `walhook.endpoint.state`.
@@ -160,6 +182,39 @@ impl Session {
     pub async fn pending_counts(&self) -> Result<HashMap<EndpointId, i64>, StoreError> {
         let rows = self.rows("count the queue", sql::pending_counts, &[]).await?;
         Ok(rows.iter().map(|row| (EndpointId(row.get(0)), row.get(1))).collect())
+    }
+
+    /// Endpoints out of service that will have held something for as long as `held` within a day.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn held_endpoints(&self, held: Duration) -> Result<Vec<HeldEndpoint>, StoreError> {
+        let held = i64::try_from(held.as_micros()).unwrap_or(i64::MAX);
+        let rows =
+            self.rows("look for what is held too long", sql::held_endpoints, &[&held]).await?;
+        let endpoint = |row: &tokio_postgres::Row| HeldEndpoint {
+            endpoint: EndpointId(row.get(0)),
+            name: row.get(1),
+            application: row.get(2),
+            state: row.get(3),
+            since: row.get(4),
+            goes_at: row.get(5),
+            is_told: row.get(6),
+            may_go: row.get(7),
+        };
+        Ok(rows.iter().map(endpoint).collect())
+    }
+
+    /// Counts the whole queue, for what was changed without triggers: what [`Session::pending_counts`]
+    /// says is right whatever else is changed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn recount_queue(&self) -> Result<(), StoreError> {
+        self.rows("count the whole queue", sql::recount_queue, &[]).await?;
+        Ok(())
     }
 
     /// Whether it could be written: somebody may be changing the endpoint's row.

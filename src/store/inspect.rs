@@ -2,7 +2,9 @@
 
 use tokio_postgres::error::SqlState;
 
+use super::catalog::{CatalogError, RelationFacts, declare};
 use super::{Session, StoreError, sql};
+use crate::value::Declared;
 
 /// What the server leaves to a daemon like us.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,6 +75,45 @@ pub struct TableColumns {
 }
 
 impl Session {
+    /// Tables, and what conditions must know of their columns.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn declared(
+        &self,
+        tables: &[u32],
+    ) -> Result<Vec<(RelationFacts, Vec<Declared>)>, StoreError> {
+        declare(self.client(), tables).await.map_err(|error| match error {
+            CatalogError::Query(source) | CatalogError::Shape(source) => {
+                StoreError::Statement { doing: "read the catalog", source }
+            }
+        })
+    }
+
+    /// What PostgreSQL has against a condition, as SQL of our own, for rows of a table. Nothing
+    /// where the schema is too old to be asked.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn condition_fault(
+        &self,
+        table: u32,
+        condition: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let asked =
+            self.one("check a condition", sql::condition_fault, &[&table, &condition]).await;
+        match asked {
+            Err(StoreError::Statement { source, .. })
+                if source.code() == Some(&SqlState::UNDEFINED_FUNCTION) =>
+            {
+                Ok(None)
+            }
+            asked => Ok(asked?.get("message")),
+        }
+    }
+
     /// Promises to change nothing from now on; PostgreSQL holds us to it.
     ///
     /// # Errors

@@ -32,8 +32,8 @@ pub struct Batch<'a> {
     pub keep: LogPayload,
     /// Whether a function is to be told of those that finally failed.
     pub tells_failures: bool,
-    /// Why the rows go without body and response, if PostgreSQL refused them with.
-    pub refusal: Option<&'a str>,
+    /// How they and the queue's rows are written.
+    pub form: &'a Form,
     /// New rows of the queue.
     pub parked: &'a [ParkedJob],
     /// Rows of the queue that change.
@@ -46,6 +46,20 @@ pub struct Batch<'a> {
     pub alerts: &'a [Alert],
     /// How far everything is settled once this is written.
     pub checkpoint: Option<&'a Checkpoint>,
+}
+
+/// How rows are written, after PostgreSQL has refused a single one for its data. Each carries the
+/// reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// With everything.
+    #[default]
+    Whole,
+    /// Rows of the log without body and response; those of both with the reason in place of the
+    /// message.
+    Bare(String),
+    /// Deliveries that go to the queue, or are in it, end as failed in the log instead.
+    Ended(String),
 }
 
 /// What of a batch could not be written, because somebody has locked its rows.
@@ -140,6 +154,16 @@ impl KeptBody {
     }
 }
 
+impl Form {
+    /// Why rows go without what receivers may have put into them, if they do.
+    fn bare(&self) -> Option<&str> {
+        match self {
+            Self::Bare(reason) => Some(reason),
+            Self::Whole | Self::Ended(_) => None,
+        }
+    }
+}
+
 impl Session {
     /// Writes `batch` in one transaction, as the holder of `slot` by `epoch`, but for what
     /// somebody has locked.
@@ -185,13 +209,10 @@ impl Session {
             self.note_failures(batch.outcomes).await?;
         }
         let mut unwritten = Unwritten::default();
-        if !batch.parked.is_empty() {
-            let bodies = batch.parked.iter().map(|p| (p.job.delivery.event.id, &p.kept));
-            self.store_bodies(bodies).await?;
-            self.park(batch.parked).await?;
-        }
-        if !batch.rescheduled.is_empty() {
-            unwritten.rows.extend(self.reschedule(batch.rescheduled).await?);
+        if let Form::Ended(reason) = batch.form {
+            unwritten.rows.extend(self.fail(batch, reason).await?);
+        } else {
+            unwritten.rows.extend(self.queue(batch).await?);
         }
         if !batch.settled.is_empty() {
             let (ids, versions): (Vec<Uuid>, Vec<i32>) = batch.settled.iter().copied().unzip();
@@ -212,6 +233,67 @@ impl Session {
         Ok(unwritten)
     }
 
+    /// Returns rows that somebody has locked.
+    async fn queue(&self, batch: &Batch<'_>) -> Result<Vec<Uuid>, StoreError> {
+        if !batch.parked.is_empty() {
+            let bodies = batch.parked.iter().map(|p| (p.job.delivery.event.id, &p.kept));
+            self.store_bodies(bodies).await?;
+            self.park(batch.parked, batch.form).await?;
+        }
+        if batch.rescheduled.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.reschedule(batch.rescheduled, batch.form).await
+    }
+
+    /// What the queue refuses ends in the log. Returns rows that somebody has locked.
+    async fn fail(&self, batch: &Batch<'_>, reason: &str) -> Result<Vec<Uuid>, StoreError> {
+        for ParkedJob { job, wait, kept } in batch.parked {
+            let delivery = &job.delivery;
+            let event = &delivery.event;
+            // What a template has not made a body of was never to be sent.
+            let body = Some(&*kept.body).filter(|_| !kept.awaits_template);
+            self.rows(
+                "log a delivery that the queue refuses",
+                sql::fail_parked,
+                &[
+                    &delivery.id.0,
+                    &wait.attempts,
+                    &delivery.endpoint.0,
+                    &pg_lsn(event.position.commit),
+                    &ordinal(event.position.ordinal),
+                    &event.id.to_string(),
+                    &&*event.event_type,
+                    &Micros(event.commit_time),
+                    &wait.status_code,
+                    &reason,
+                    &body,
+                    &batch.tells_failures,
+                ],
+            )
+            .await?;
+        }
+        let mut locked = Vec::new();
+        for Rescheduled { delivery, version, wait, .. } in batch.rescheduled {
+            let rows = self
+                .rows(
+                    "log a delivery that the queue refuses to change",
+                    sql::fail_queued,
+                    &[
+                        delivery,
+                        version,
+                        &wait.attempts,
+                        &wait.status_code,
+                        &reason,
+                        &batch.tells_failures,
+                    ],
+                )
+                .await?;
+            locked.extend(rows.iter().map(|row| row.get::<_, Uuid>(0)));
+        }
+        Ok(locked)
+    }
+
     async fn copy(&self, batch: &Batch<'_>, buffer: &mut BytesMut) -> Result<(), StoreError> {
         let failed = |source| StoreError::Statement { doing: "write the log", source };
         let statement = self.prepared(sql::copy_attempts).await.map_err(failed)?;
@@ -219,7 +301,7 @@ impl Session {
         let mut sink = std::pin::pin!(sink);
         copy::begin(buffer);
         for outcome in batch.outcomes {
-            copy::row(outcome, batch.keep, batch.refusal, buffer);
+            copy::row(outcome, batch.keep, batch.form.bare(), buffer);
             if buffer.len() >= PIECE {
                 sink.feed(buffer.split().freeze()).await.map_err(failed)?;
             }
@@ -270,7 +352,7 @@ impl Session {
         Ok(())
     }
 
-    async fn park(&self, parked: &[ParkedJob]) -> Result<(), StoreError> {
+    async fn park(&self, parked: &[ParkedJob], form: &Form) -> Result<(), StoreError> {
         let column = |f: fn(&ParkedJob) -> i64| parked.iter().map(f).collect::<Vec<i64>>();
         let id: Vec<Uuid> = parked.iter().map(|p| p.job.delivery.id.0).collect();
         let endpoint: Vec<Uuid> = parked.iter().map(|p| p.job.delivery.endpoint.0).collect();
@@ -287,7 +369,7 @@ impl Session {
         let former_key = column(|p| p.job.delivery.event.keys[1] as i64);
         let Kept { shape, bytes, awaits_template } = Kept::of(parked.iter().map(|p| &p.kept));
         let Waits { state, delay_us, hold_reason, attempts, charged, status, error } =
-            Waits::of(parked.iter().map(|p| &p.wait));
+            Waits::of(parked.iter().map(|p| &p.wait), form);
         self.rows(
             "park deliveries",
             sql::park,
@@ -318,11 +400,15 @@ impl Session {
     }
 
     /// Returns rows that somebody has locked.
-    async fn reschedule(&self, rescheduled: &[Rescheduled]) -> Result<Vec<Uuid>, StoreError> {
+    async fn reschedule(
+        &self,
+        rescheduled: &[Rescheduled],
+        form: &Form,
+    ) -> Result<Vec<Uuid>, StoreError> {
         let id: Vec<Uuid> = rescheduled.iter().map(|r| r.delivery).collect();
         let version: Vec<i32> = rescheduled.iter().map(|r| r.version).collect();
         let Waits { state, delay_us, hold_reason, attempts, charged, status, error } =
-            Waits::of(rescheduled.iter().map(|r| &r.wait));
+            Waits::of(rescheduled.iter().map(|r| &r.wait), form);
         let Kept { shape, bytes, awaits_template } = Kept::of(rescheduled.iter().map(|r| &r.kept));
         let new = || rescheduled.iter().filter_map(|r| Some((r.rendered?, &r.kept)));
         self.store_bodies(new().map(|((event, _), kept)| (event, kept))).await?;
@@ -390,7 +476,7 @@ struct Waits<'a> {
 }
 
 impl<'a> Waits<'a> {
-    fn of(waits: impl Iterator<Item = &'a Wait>) -> Self {
+    fn of(waits: impl Iterator<Item = &'a Wait>, form: &'a Form) -> Self {
         let mut columns = Self::default();
         for wait in waits {
             columns.state.push(wait.state);
@@ -399,7 +485,7 @@ impl<'a> Waits<'a> {
             columns.attempts.push(wait.attempts);
             columns.charged.push(wait.charged);
             columns.status.push(wait.status_code);
-            columns.error.push(wait.error_message.as_deref());
+            columns.error.push(form.bare().or(wait.error_message.as_deref()));
         }
         columns
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use super::{Session, StoreError};
+use super::{Session, StoreError, sql};
 use crate::config::dsn::Dsn;
 
 /// Opens sessions with one database, and cuts those that it has opened: when the network has
@@ -14,6 +14,23 @@ use crate::config::dsn::Dsn;
 pub struct Lines {
     dsn: Dsn,
     open: Arc<Mutex<Vec<AbortHandle>>>,
+}
+
+/// How a session stands at the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The server does something for it.
+    AtWork,
+    /// The server has been waiting for its client since then.
+    Waits(String),
+    /// The server knows nothing of it.
+    Gone,
+}
+
+impl From<Option<String>> for Standing {
+    fn from(since: Option<String>) -> Self {
+        since.map_or(Self::AtWork, Self::Waits)
+    }
 }
 
 impl Lines {
@@ -42,6 +59,18 @@ impl Lines {
             open.push(session.line());
         }
         session
+    }
+
+    /// How the session of the server's process `backend` stands there. Asked in a session of its
+    /// own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lines::open`], and [`StoreError::Statement`].
+    pub async fn standing(&self, backend: i32) -> Result<Standing, StoreError> {
+        let session = self.open().await?;
+        let row = session.row("look at a session", sql::standing, &[&backend]).await?;
+        Ok(row.map_or(Standing::Gone, |row| row.get::<_, Option<String>>(0).into()))
     }
 
     /// Ends all sessions of now; whoever waits for an answer is told that there will be none.

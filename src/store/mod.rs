@@ -24,13 +24,13 @@ mod sql;
 pub use alerts::{DueAlert, Told};
 pub use callbacks::{DueCall, Occasion};
 pub use configuration::Told as ToldRow;
-pub use endpoints::{EndpointState, Health, LoadedEndpoint};
+pub use endpoints::{EndpointState, Health, HeldEndpoint, LoadedEndpoint};
 pub use house::TableState;
 pub use inspect::{PublishedTable, ServerSettings, SlotFacts, TableColumns};
-pub use ledger::{Batch, ParkedJob, Rescheduled, Unwritten, Wait};
-pub use lines::Lines;
-pub use owner::{Checkpoint, SlotState};
-pub use queue::{BlockedRun, Bound, Page, QueuedDelivery};
+pub use ledger::{Batch, Form, ParkedJob, Rescheduled, Unwritten, Wait};
+pub use lines::{Lines, Standing};
+pub use owner::{Checkpoint, Reign, SlotState};
+pub use queue::{BlockedRun, Bound, Expired, Page, QueuedDelivery};
 pub use report::{EndpointReport, LoggedAttempt, OpenAlert, SlotReport, TailCursor};
 pub use schema::Installation;
 pub use session::Session;
@@ -104,13 +104,13 @@ impl StoreError {
 
     /// Trying again may help without anybody doing anything to walhook: besides a lost session, a
     /// full disk, a lock, a deadlock, a cancelled statement, a primary that is a standby just now, a
-    /// slot that somebody has not let go of yet.
+    /// slot that somebody has not let go of yet, or that we have taken without hearing of it.
     pub fn is_transient(&self) -> bool {
         self.is_disconnected()
             || self.code().is_some_and(|code| {
                 let code = code.code();
                 matches!(&code[..2], "40" | "53" | "58")
-                    || matches!(code, "25006" | "55006" | "55P03" | "57014")
+                    || matches!(code, "25006" | "55006" | "55P03" | "57014" | "WH002")
             })
     }
 

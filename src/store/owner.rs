@@ -25,6 +25,15 @@ pub struct Checkpoint {
     pub replay_floor: Uuid,
 }
 
+/// What taking the slot makes of whoever takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reign {
+    /// By which it holds the slot; every time it is taken makes a new one.
+    pub epoch: i64,
+    /// Its first epoch since anybody else had the slot.
+    pub since: i64,
+}
+
 /// What `pg_replication_slots` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotState {
@@ -45,15 +54,20 @@ pub struct SlotState {
 }
 
 impl Session {
-    /// Takes the slot and returns the new epoch, one more than the former holder's.
+    /// Takes the slot. `holder` is the caller, however often it takes it.
     ///
     /// # Errors
     ///
     /// [`StoreError::Statement`], among others when the schema is missing.
-    pub async fn take_slot(&self, slot: &str, host: &str) -> Result<i64, StoreError> {
+    pub async fn take_slot(
+        &self,
+        slot: &str,
+        host: &str,
+        holder: Uuid,
+    ) -> Result<Reign, StoreError> {
         let pid = i32::try_from(std::process::id()).unwrap_or_default();
-        let row = self.row("take the slot", sql::take_slot, &[&slot, &host, &pid]).await?;
-        Ok(row.map_or(0, |row| row.get(0)))
+        let row = self.one("take the slot", sql::take_slot, &[&slot, &host, &pid, &holder]).await?;
+        Ok(Reign { epoch: row.get(0), since: row.get(1) })
     }
 
     /// Fails unless `epoch` still holds `slot`.
@@ -123,7 +137,8 @@ impl Session {
         Ok(())
     }
 
-    /// Deliveries beyond the checkpoint's watermark that are settled all the same.
+    /// Deliveries beyond the checkpoint's watermark that are settled all the same; with their
+    /// positions those that wait in the queue.
     ///
     /// # Errors
     ///
@@ -131,7 +146,7 @@ impl Session {
     pub async fn settled_beyond(
         &self,
         checkpoint: &Checkpoint,
-    ) -> Result<Vec<DeliveryId>, StoreError> {
+    ) -> Result<Vec<(DeliveryId, Option<Position>)>, StoreError> {
         let Checkpoint { watermark, replay_floor, .. } = checkpoint;
         let rows = self
             .rows(
@@ -140,7 +155,11 @@ impl Session {
                 &[replay_floor, &pg_lsn(watermark.commit), &ordinal(watermark.ordinal)],
             )
             .await?;
-        Ok(rows.iter().map(|row| DeliveryId(row.get(0))).collect())
+        let settled = |row: &tokio_postgres::Row| {
+            let at = row.get::<_, Option<PgLsn>>(1).zip(row.get(2));
+            (DeliveryId(row.get(0)), at.map(|(commit, ordinal)| position(commit, ordinal)))
+        };
+        Ok(rows.iter().map(settled).collect())
     }
 
     /// What the server says of `slot`; `None` if there is no such slot.

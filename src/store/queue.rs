@@ -1,6 +1,7 @@
 //! The pending queue: what lanes read back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio_postgres::Row;
@@ -41,6 +42,17 @@ pub enum Page {
     Rows(Vec<QueuedDelivery>),
     /// The first one's body alone has more bytes than the bound: so many.
     TooLarge(usize),
+}
+
+/// A delivery that was in the queue for too long.
+#[derive(Clone, Copy, Debug)]
+pub struct Expired {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// Its keys, see [`Event::keys`].
+    pub keys: [u64; 2],
+    /// Whether it was to be tried again, so that others waited behind it.
+    pub is_retry: bool,
 }
 
 /// What is blocked behind a key.
@@ -145,11 +157,36 @@ impl Session {
         &self,
         endpoint: EndpointId,
         in_memory: &[Uuid],
-    ) -> Result<Option<std::time::Duration>, StoreError> {
+    ) -> Result<Option<Duration>, StoreError> {
         let row =
             self.row("look for the next retry", sql::next_due, &[&endpoint.0, &in_memory]).await?;
         let microseconds = row.and_then(|row| row.get::<_, Option<i64>>(0));
-        Ok(microseconds.map(|us| std::time::Duration::from_micros(us.max(0) as u64)))
+        Ok(microseconds.map(|us| Duration::from_micros(us.max(0) as u64)))
+    }
+
+    /// Ends as cancelled some of what `endpoint`, if it is out of service, has held for longer than
+    /// `held`, but for those `in_memory`; none once there is no more.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn expire_held(
+        &self,
+        endpoint: EndpointId,
+        held: Duration,
+        in_memory: &[Uuid],
+        rows: i64,
+    ) -> Result<Vec<Expired>, StoreError> {
+        let held = i64::try_from(held.as_micros()).unwrap_or(i64::MAX);
+        let parameters: [&(dyn ToSql + Sync); 4] = [&endpoint.0, &held, &in_memory, &rows];
+        let rows =
+            self.rows("cancel what was held too long", sql::expire_held, &parameters).await?;
+        let expired = |row: &Row| Expired {
+            delivery: DeliveryId(row.get(0)),
+            keys: [row.get::<_, i64>(1) as u64, row.get::<_, i64>(2) as u64],
+            is_retry: row.get(3),
+        };
+        Ok(rows.iter().map(expired).collect())
     }
 
     /// What a former holder of the slot had in memory becomes ready.

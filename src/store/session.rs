@@ -135,6 +135,15 @@ impl Session {
         Self::open(dsn, Ear::Log, &[SETTINGS, QUEUE_SETTINGS, WRITER_SETTINGS].concat()).await
     }
 
+    /// The server's process for this session.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn backend(&self) -> Result<i32, StoreError> {
+        Ok(self.one("ask for the session's process", sql::backend, &[]).await?.get(0))
+    }
+
     /// Whether the connection is gone.
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()

@@ -15,6 +15,7 @@ statements! {
     activate_all
     asked_endpoints
     assert_owner
+    backend
     backlog_page
     blocked_run
     call_back
@@ -26,6 +27,7 @@ statements! {
     catalog_types
     claim_alerts
     claim_inbound
+    condition_fault
     configuration
     configuration_changes
     copy_attempts
@@ -39,13 +41,17 @@ statements! {
     endpoint_fare
     endpoint_state
     endpoint_states
+    expire_held
     fail_inbound
+    fail_parked
+    fail_queued
     forget_inbound
     forget_models
     forget_rejections
     gap_times
     good_columns
     has_ended
+    held_endpoints
     inbound_errors
     inbound_handlers
     init_lock
@@ -65,6 +71,7 @@ statements! {
     make_partitions
     mapping_faults
     mirror_applications
+    mirror_event_types
     mirror_models
     modelled_tables
     next_due
@@ -80,6 +87,7 @@ statements! {
     put_off_call
     raise_alert
     raise_alert_once
+    recount_queue
     relation_oid
     release_held
     release_in_flight
@@ -95,6 +103,7 @@ statements! {
     settled_beyond
     slot_facts
     slot_state
+    standing
     status_alert
     status_endpoints
     status_slot

@@ -6,10 +6,13 @@
 
 mod array;
 mod bytea;
+mod declared;
 pub mod json;
 mod oid;
 pub mod string;
 mod time;
+
+pub use declared::{Declared, Nature, TextOrder};
 
 /// How a type's text becomes JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]

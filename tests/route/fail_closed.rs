@@ -3,7 +3,7 @@
 use walhook::change::{Column, ReplicaIdentity, Table};
 use walhook::endpoint::Filter;
 use walhook::route::{BoundModel, Hold, KnownColumn, Routed, Router};
-use walhook::value::Kind;
+use walhook::value::{Declared, Kind};
 
 use crate::given::*;
 
@@ -28,6 +28,7 @@ fn replaced(name: &str) -> Table {
         name: name.to_owned(),
         attnum: 7,
         kind: Kind::Text,
+        declared: Declared::default(),
         in_identity: true,
         in_primary_key: false,
     };

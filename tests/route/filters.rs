@@ -2,7 +2,7 @@
 
 use walhook::change::{Change, Column, OldTuple, ReplicaIdentity, Row};
 use walhook::endpoint::Filter;
-use walhook::value::Kind;
+use walhook::value::{Declared, Kind};
 
 use crate::given::*;
 
@@ -203,6 +203,7 @@ fn a_generated_or_added_column_appears_with_its_relation() {
         name: "added".to_owned(),
         attnum: 7,
         kind: Kind::Bool,
+        declared: Declared::default(),
         in_identity: true,
         in_primary_key: false,
     });

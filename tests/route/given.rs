@@ -11,7 +11,7 @@ use walhook::config::Tables;
 use walhook::endpoint::{Endpoint, EndpointId, Filter, Method, Ordering, RetryPolicy, TlsFiles};
 use walhook::lsn::{Lsn, Position};
 use walhook::route::{BoundModel, EventKind, KnownColumn, Routed, Router, RouterSettings};
-use walhook::value::Kind;
+use walhook::value::{Declared, Kind, TextOrder};
 
 pub(crate) const ORDERS: u32 = 16_400;
 
@@ -19,17 +19,23 @@ pub(crate) const ORDERS: u32 = 16_400;
 /// updated_by int4)`; under identity INDEX the index is on `status`.
 pub(crate) fn orders(identity: ReplicaIdentity) -> Table {
     let kinds = [
-        ("id", Kind::Int8),
-        ("status", Kind::Text),
-        ("total", Kind::Numeric),
-        ("note", Kind::Text),
-        ("meta", Kind::Json),
-        ("updated_by", Kind::Number),
+        ("id", Kind::Int8, 20),
+        ("status", Kind::Text, 25),
+        ("total", Kind::Numeric, 1700),
+        ("note", Kind::Text, 25),
+        ("meta", Kind::Json, 3802),
+        ("updated_by", Kind::Number, 23),
     ];
-    let columns = kinds.into_iter().zip(1..).map(|((name, kind), attnum)| Column {
+    let columns = kinds.into_iter().zip(1..).map(|((name, kind, type_oid), attnum)| Column {
         name: name.to_owned(),
         attnum,
         kind,
+        declared: Declared {
+            type_oid,
+            collation: if type_oid == 25 { 100 } else { 0 },
+            order: TextOrder::Equality,
+            ..Declared::default()
+        },
         in_identity: match identity {
             ReplicaIdentity::Default => name == "id",
             ReplicaIdentity::Index => name == "status",
@@ -44,6 +50,7 @@ pub(crate) fn orders(identity: ReplicaIdentity) -> Table {
         name: "orders".to_owned(),
         identity,
         columns: columns.collect(),
+        order: TextOrder::Equality,
     }
 }
 
@@ -59,6 +66,8 @@ pub(crate) fn order_model() -> BoundModel {
         user: Vec::new(),
         tenant_column: None,
         known_columns: Vec::new(),
+        condition: None,
+        derived: Vec::new(),
     }
 }
 
@@ -161,6 +170,7 @@ pub(crate) fn endpoint(name: &str, filter: Filter) -> Arc<Endpoint> {
         signature: Vec::new(),
         filter,
         transform: None,
+        condition: None,
         headers: Vec::new(),
         auth: None,
         tls: TlsFiles::default(),

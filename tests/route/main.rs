@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy knows tests by their attribute, not their helpers")]
 
 mod bodies;
+mod conditions;
 mod fail_closed;
 mod filters;
 mod given;

@@ -37,6 +37,7 @@ pub(crate) fn endpoint(url: &str) -> Endpoint {
         signature: vec![Profile::XWebhook],
         filter: Filter::default(),
         transform: None,
+        condition: None,
         headers: vec![],
         auth: None,
         tls: TlsFiles::default(),

@@ -124,7 +124,8 @@ impl Site {
                 sender.send_modify(|count| *count += 1);
             }
         });
-        Daemon { child, log, count, reader: Some(reader) }
+        let pid = child.id().expect("it was not waited for");
+        Daemon { child, pid, log, count, reader: Some(reader) }
     }
 
     /// `walhook run`, once it streams.
@@ -145,9 +146,24 @@ impl Site {
     }
 }
 
+/// Hears what a daemon says.
+pub struct Listener {
+    /// The daemon's process id.
+    pub pid: u32,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Listener {
+    /// What the last line says of which something can be said.
+    pub fn last<T>(&self, tell: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.log.lock().unwrap().iter().rev().find_map(|line| tell(line))
+    }
+}
+
 /// One `walhook run`. Killed when dropped.
 pub struct Daemon {
     child: Child,
+    pid: u32,
     log: Arc<Mutex<Vec<String>>>,
     count: watch::Receiver<usize>,
     reader: Option<tokio::task::JoinHandle<()>>,
@@ -156,7 +172,12 @@ pub struct Daemon {
 impl Daemon {
     /// Process id.
     pub fn pid(&self) -> u32 {
-        self.child.id().expect("it was not waited for")
+        self.pid
+    }
+
+    /// Who hears what it says, also from elsewhere.
+    pub fn listener(&self) -> Listener {
+        Listener { pid: self.pid, log: Arc::clone(&self.log) }
     }
 
     /// The lines of its log so far.

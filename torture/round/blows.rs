@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::crew::{Crew, Who};
 use super::disk::Disk;
 use super::history::History;
-use super::inbox::now;
 use super::plan::{Blow, Meanwhile, Takeover};
 use super::shop::connect;
 use crate::support::clocks::Clocks;
@@ -149,7 +148,6 @@ impl Machine<'_> {
         self.crew.start(Who::Second, history);
         let waits = [STREAMS[0], "not streaming; trying again"];
         self.crew.hears(Who::Second, &waits, PATIENCE).await;
-        let begun = now();
         match how {
             Takeover::Kill => self.crew.kill(Who::First, history).await,
             Takeover::Stop => self.crew.stop(Who::First, history).await,
@@ -168,17 +166,10 @@ impl Machine<'_> {
                 self.proxy.forget();
             }
         }
-        if !matches!(how, Takeover::Kill | Takeover::Stop) {
-            // Until the former holder has noticed: a frozen one at once, one that hears nothing
-            // when the server's own patience is over.
-            let longer = if how == Takeover::CutNetwork { 8000 } else { 3000 };
-            history.were_apart(begun, longer, &format!("two daemons, by {how:?}"));
-        }
     }
 
     /// Either may have the slot afterwards.
     async fn strike_both(&mut self, meanwhile: Meanwhile) {
-        let begun = now();
         match meanwhile {
             Meanwhile::Nothing => return,
             Meanwhile::CrashServer => self.strike_server(Blow::CrashServer(SHORT)).await,
@@ -187,7 +178,6 @@ impl Machine<'_> {
             Meanwhile::FillDisk => self.fill_disk(Duration::from_secs(1)).await,
         }
         tokio::time::sleep(SHORT).await;
-        self.history.were_apart(begun, 3000, &format!("two daemons, and {meanwhile:?}"));
     }
 
     async fn fill_disk(&mut self, time: Duration) {

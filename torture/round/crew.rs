@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::history::History;
-use crate::support::daemon::{Daemon, Site};
+use super::reign::Roster;
+use crate::support::daemon::{Daemon, Listener, Site};
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,7 @@ impl fmt::Display for Who {
 pub struct Crew {
     members: [Member; 2],
     logs: PathBuf,
+    roster: Roster,
 }
 
 struct Member {
@@ -42,15 +44,22 @@ impl Crew {
     /// Nobody runs yet. Their logs go to a directory.
     pub fn new(first: Site, second: Site, logs: PathBuf) -> Self {
         let member = |site| Member { site, daemon: None, starts: 0 };
-        Self { members: [member(first), member(second)], logs }
+        Self { members: [member(first), member(second)], logs, roster: Roster::default() }
+    }
+
+    /// Who of them runs.
+    pub fn roster(&self) -> Roster {
+        self.roster.clone()
     }
 
     /// Starts one that does not run.
     pub fn start(&mut self, who: Who, history: &History) {
         let member = self.member_mut(who);
         if member.daemon.is_none() {
-            member.daemon = Some(member.site.start());
+            let daemon = member.site.start();
             member.starts += 1;
+            self.roster.add(&daemon);
+            self.member_mut(who).daemon = Some(daemon);
             history.note(format!("the {who} daemon is started"));
         }
     }
@@ -66,7 +75,9 @@ impl Crew {
     pub async fn kill(&mut self, who: Who, history: &History) {
         self.take_stock(history);
         let Some(daemon) = self.member_mut(who).daemon.take() else { return };
+        let pid = daemon.pid();
         let log = daemon.kill().await;
+        self.roster.remove(pid);
         history.memory_is_lost(format!("the {who} daemon is killed"));
         self.keep(who, &log, history);
     }
@@ -78,7 +89,9 @@ impl Crew {
         // From here on it parks what it has, also what is under way when the grace is over.
         history.memory_is_lost(format!("the {who} daemon is told to stop"));
         daemon.terminate().await;
+        let pid = daemon.pid();
         let (status, log) = daemon.ended().await;
+        self.roster.remove(pid);
         history.memory_is_lost(format!("the {who} daemon has stopped"));
         if status.code() != Some(0) {
             history.violated(format!("the {who} daemon ended with {status} after SIGTERM"));
@@ -89,13 +102,15 @@ impl Crew {
     /// Whether everybody who should run does; how much memory they have had.
     pub fn take_stock(&mut self, history: &History) {
         for who in [Who::First, Who::Second] {
-            let member = self.member_mut(who);
+            let member = &mut self.members[who as usize];
             let Some(daemon) = &mut member.daemon else { continue };
+            let Listener { pid, .. } = daemon.listener();
             match daemon.has_ended() {
-                None => history.memory_mb(resident_mb(daemon.pid())),
+                None => history.memory_mb(resident_mb(pid)),
                 Some(status) => {
                     let log = daemon.log();
                     member.daemon = None;
+                    self.roster.remove(pid);
                     history.memory_is_lost(format!("the {who} daemon ended"));
                     let last = log.lines().last().unwrap_or_default();
                     history.violated(format!("the {who} daemon ended by itself: {status}: {last}"));
@@ -144,8 +159,7 @@ impl Crew {
 fn is_bad(line: &str) -> bool {
     line.contains("\"level\":\"ERROR\"")
         || line.contains("panicked at")
-        || line.contains("cannot be logged")
-        || line.contains("the log refuses")
+        || line.contains("a row is refused")
 }
 
 /// The most memory that a process had so far.

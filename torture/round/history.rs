@@ -8,15 +8,21 @@ use serde_json::Value;
 
 use super::inbox::now;
 
-/// A time in which a daemon may have sent although another held the slot.
-#[derive(Clone, Debug)]
-pub struct Apart {
-    /// Microseconds since 1970.
-    pub from: i64,
-    /// The same.
-    pub until: i64,
-    /// Why.
-    pub why: String,
+/// How long after it was sent a request may be seen here, on a busy machine.
+const LATE: i64 = 1_000_000;
+
+/// A stretch of time, in microseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    from: i64,
+    until: i64,
+}
+
+impl Stretch {
+    /// Whether some of it lies between two requests. The first may have been seen late.
+    fn is_between(self, first: i64, again: i64) -> bool {
+        self.from <= again && first - LATE <= self.until
+    }
 }
 
 /// Everything that happened in a round; all its parts write into it.
@@ -31,9 +37,9 @@ pub struct History {
 pub struct Past {
     notes: Vec<(i64, String)>,
     /// When a daemon lost its memory, and how.
-    losses: Vec<(i64, String)>,
-    /// When two daemons may have been at work.
-    aparts: Vec<Apart>,
+    losses: Vec<(Stretch, String)>,
+    /// When a daemon worked although another held the slot.
+    aparts: Vec<Stretch>,
     /// Actions by kind.
     pub actions: BTreeMap<String, u64>,
     /// Warnings of the daemons by their words.
@@ -76,14 +82,26 @@ impl History {
 
     /// From here on something may be sent again that was under way or not logged.
     pub fn memory_is_lost(&self, how: String) {
-        self.past().losses.push((now(), how.clone()));
+        let at = now();
+        self.past().losses.push((Stretch { from: at, until: at }, how.clone()));
         self.note(how);
     }
 
-    /// Two daemons may be at work from `from` until now and a little longer.
-    pub fn were_apart(&self, from: i64, longer_ms: i64, why: &str) {
-        let until = now() + longer_ms * 1000;
-        self.past().aparts.push(Apart { from, until, why: why.to_owned() });
+    /// Some time in between another process took the slot: what the former holder had in memory
+    /// is sent again.
+    pub fn changed_hands(&self, from: i64, until: i64) {
+        let how = "another process took the slot".to_owned();
+        self.past().losses.push((Stretch { from, until }, how.clone()));
+        self.note(how);
+    }
+
+    /// Somebody worked although another process held the slot.
+    pub fn were_apart(&self, from: i64, until: i64) {
+        let aparts = &mut self.past().aparts;
+        match aparts.last_mut() {
+            Some(last) if last.until >= from => last.until = until,
+            _ => aparts.push(Stretch { from, until }),
+        }
     }
 
     /// Something was not as promised.
@@ -112,14 +130,14 @@ impl History {
 impl Past {
     /// Why a request that came at `first` may have come again at `again`.
     pub fn excuse(&self, first: i64, again: i64) -> Option<&str> {
-        let loss = self.losses.iter().find(|(at, _)| (first..=again).contains(at));
-        let apart = self.aparts.iter().find(|a| a.from <= again && first <= a.until);
-        loss.map(|(_, how)| how.as_str()).or_else(|| apart.map(|apart| apart.why.as_str()))
+        let loss = self.losses.iter().find(|(at, _)| at.is_between(first, again));
+        let apart = || self.aparts.iter().any(|apart| apart.is_between(first, again));
+        loss.map(|(_, how)| how.as_str()).or_else(|| apart().then_some("two daemons at work"))
     }
 
-    /// Whether two daemons may have been at work at a time.
+    /// Whether two daemons were at work when a request was sent that came at this time.
     pub fn is_apart(&self, at: i64) -> bool {
-        self.aparts.iter().any(|apart| (apart.from..=apart.until).contains(&at))
+        self.aparts.iter().any(|apart| apart.is_between(at, at))
     }
 
     /// What happened around a time, for a failure's report.

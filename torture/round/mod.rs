@@ -10,6 +10,7 @@ mod history;
 mod inbox;
 mod plan;
 mod proof;
+mod reign;
 mod report;
 mod shop;
 
@@ -98,9 +99,15 @@ pub async fn run(settings: &Settings) -> Report {
         url: url_of,
         history: history_ref,
     };
-    let rolled_back = trouble(settings, (&dice, &character), &mut machine, &inbox).await;
-    make_peace(&mut machine, &inbox).await;
-    let drained = drain(&mut machine, &inbox).await;
+    let roster = machine.crew.roster();
+    let (rolled_back, drained) = tokio::select! {
+        () = reign::watch(&url, &roster, &history) => unreachable!("it looks until it is dropped"),
+        both = async {
+            let rolled_back = trouble(settings, (&dice, &character), &mut machine, &inbox).await;
+            make_peace(&mut machine, &inbox).await;
+            (rolled_back, drain(&mut machine, &inbox).await)
+        } => both,
+    };
     let proof = Proof::gather(&url, &inbox, has_clocks).await.expect("the database tells");
     machine.crew.stop(Who::First, &history).await;
     drop(machine);

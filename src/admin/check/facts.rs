@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::placed::{Placed, placed};
 use crate::admin::installation::installation;
 use crate::config::dsn::{Dsn, DsnError};
 use crate::config::{Config, FunctionName, Model};
+use crate::store::catalog::RelationFacts;
 use crate::store::inbound::{Handler, MappingFault};
 use crate::store::schema::{Installation, MIGRATIONS, Observed, TableState};
 use crate::store::{PublishedTable, ServerSettings, Session, SlotFacts, StoreError};
+use crate::value::Declared;
 
 /// A configuration and the database it is for.
 pub(super) struct Facts<'a> {
@@ -21,6 +24,10 @@ pub(super) struct Facts<'a> {
     pub(super) lacks_publication: bool,
     /// Name of each column and whether it holds json, by oid.
     pub(super) columns: HashMap<u32, Vec<(String, bool)>>,
+    /// Captured tables, and what conditions must know of their columns.
+    pub(super) declared: Vec<(RelationFacts, Vec<Declared>)>,
+    /// Conditions, and what PostgreSQL has against them.
+    pub(super) placed: Vec<Placed<'a>>,
     /// What is wrong with the `into` of a source.
     pub(super) mapping_faults: Vec<(String, MappingFault)>,
     /// Functions that handle inbound events.
@@ -72,7 +79,8 @@ pub(super) async fn gather(config: &Config) -> Result<Facts<'_>, Blocked> {
         false => (Vec::new(), Vec::new()),
     };
     let missing_callbacks = missing_callbacks(config, &session).await?;
-    Ok(Facts {
+    let declared = session.declared(&oids).await?;
+    let mut facts = Facts {
         config,
         installation,
         observed,
@@ -81,10 +89,24 @@ pub(super) async fn gather(config: &Config) -> Result<Facts<'_>, Blocked> {
         slot: slot_facts,
         lacks_publication,
         columns,
+        declared,
+        placed: Vec::new(),
         mapping_faults,
         handlers,
         missing_callbacks,
-    })
+    };
+    let of_tables = facts.labelled().filter_map(|labelled| {
+        let oid = labelled.table.oid?;
+        let model = facts.model_of(labelled.table);
+        Some(placed(config, model, (&labelled.label, oid)))
+    });
+    let mut placed: Vec<Placed<'_>> = of_tables.flatten().collect();
+    for placed in placed.iter_mut().filter(|_| is_installed) {
+        let sql = placed.condition.to_sql();
+        placed.refusal = session.condition_fault(placed.oid, &sql).await?;
+    }
+    facts.placed = placed;
+    Ok(facts)
 }
 
 async fn missing_callbacks<'a>(

@@ -4,10 +4,12 @@
 //! are small, independent of each other, and judge facts only.
 
 mod callbacks;
+mod conditions;
 mod endpoints;
 mod facts;
 mod fields;
 mod inbound;
+mod placed;
 mod publication;
 mod server;
 mod slot;
@@ -95,6 +97,7 @@ const CHECKS: &[Check] = &[
     fields::columns,
     fields::user_columns,
     fields::sensitive,
+    conditions::fit,
     inbound::mappings,
     inbound::handlers,
     callbacks::exist,

@@ -30,6 +30,36 @@ pub(super) enum Mode {
     },
 }
 
+/// After a start, whether pages may be read: what a former process had in memory comes from the
+/// WAL once more, and goes before what it had parked behind it.
+#[derive(Debug)]
+pub(super) enum Replay {
+    /// The reader has not come to the end of it.
+    UnderWay,
+    /// What came of it is on its way into the queue until this is gone.
+    Parked(Weak<Receipt>),
+}
+
+impl Replay {
+    pub(super) fn at_start(is_over: bool) -> Self {
+        if is_over { Self::Parked(Weak::new()) } else { Self::UnderWay }
+    }
+
+    /// The reader has come to its end.
+    pub(super) fn over_once_written(mode: &mut Mode) -> Self {
+        match mode {
+            Mode::Spilled { receipt, .. } => {
+                Self::Parked(receipt.take().map_or(Weak::new(), |last| Arc::downgrade(&last)))
+            }
+            Mode::Direct { .. } | Mode::Closing { .. } => Self::Parked(Weak::new()),
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self, Self::Parked(last) if last.strong_count() == 0)
+    }
+}
+
 impl Mode {
     pub(super) fn at_start(has_backlog: bool) -> Self {
         if has_backlog {

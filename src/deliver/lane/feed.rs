@@ -11,7 +11,7 @@ use super::{Lane, RECONSIDER};
 use crate::event::budget::{Large, LargeRoom, footprint};
 use crate::event::job::Job;
 use crate::lsn::Position;
-use crate::store::{BlockedRun, Bound, Page, QueuedDelivery, StoreError};
+use crate::store::{BlockedRun, Bound, Expired, Page, QueuedDelivery, StoreError};
 use crate::template::Rendering;
 
 /// Rows of one page.
@@ -38,6 +38,8 @@ pub(super) enum Fetched {
     Due(Result<(Rows, Option<Duration>), StoreError>),
     /// What was cancelled of what is in memory.
     Cancelled(Result<Vec<(Uuid, String)>, StoreError>),
+    /// What was held for too long has gone.
+    Expired(Result<Vec<Expired>, StoreError>),
     /// Blocked rows of a key, and whether none means that there are none. No rows: its first one
     /// is held by another key.
     Run((u64, bool), Result<Option<Rows>, StoreError>),
@@ -81,6 +83,9 @@ pub(super) async fn arrival(fetch: &mut Option<Fetch>) -> Fetched {
 
 impl Lane {
     pub(super) fn start_fetch(&mut self, now: Instant) {
+        if let Some(held) = self.expiry.filter(|_| self.may_expire(now)) {
+            self.fetch = Some(self.fetch_expired(held));
+        }
         if !self.may_fetch(now) {
             return;
         }
@@ -98,6 +103,8 @@ impl Lane {
             // What is in memory goes first, or is on its way to the ledger.
         } else if let Some(run) = self.keys.next_to_read() {
             self.fetch = Some(self.fetch_run(run));
+        } else if !self.replay.is_over() {
+            // Something may come that goes before what is in the queue.
         } else if let Some(cursor) = self.mode.wants_page(self.waiting_count(), now) {
             // After the endpoint was out of service, rows before the cursor may be ready again.
             let cursor = cursor.filter(|_| !self.rewind);
@@ -107,6 +114,15 @@ impl Lane {
 
     pub(super) fn waiting_count(&self) -> usize {
         self.ready.len() + self.keys.waiting_count()
+    }
+
+    /// What is held too long goes while nothing is sent; this lane knows what it has in memory.
+    fn may_expire(&self, now: Instant) -> bool {
+        self.fetch.is_none()
+            && self.fetch_again.is_none_or(|at| at <= now)
+            && !self.is_in_service()
+            && self.stop.is_none()
+            && self.around.gate.is_slot_held()
     }
 
     pub(super) fn may_fetch(&self, now: Instant) -> bool {
@@ -162,6 +178,8 @@ impl Lane {
                 let jobs = self.queued(rows);
                 self.admitted.extend(self.keys.take_run(run, jobs));
             }
+            Fetched::Expired(Ok(expired)) => self.take_expired(&expired),
+            Fetched::Expired(Err(error)) => self.fetch_failed(&error, now),
             Fetched::Run((key, _), Ok(None)) => {
                 self.held_keys.0.push(key);
                 self.held_keys.1.get_or_insert(now + LOOK_AGAIN);
@@ -171,6 +189,20 @@ impl Lane {
                 self.fetch_failed(&error, now);
             }
             Fetched::Page(Err(error)) | Fetched::Due(Err(error)) => self.fetch_failed(&error, now),
+        }
+    }
+
+    fn take_expired(&mut self, expired: &[Expired]) {
+        if expired.is_empty() {
+            self.expiry = None;
+            return;
+        }
+        let (endpoint, cancelled) = (&self.endpoint.name, expired.len());
+        tracing::info!(endpoint, cancelled, "deliveries that were held too long are cancelled");
+        // Of one key only the retry has anything behind it.
+        let leads = |gone: &&Expired| gone.is_retry || gone.keys[0] != gone.keys[1];
+        for Expired { delivery, keys, is_retry } in expired.iter().filter(leads) {
+            self.keys.is_gone(*delivery, *keys, *is_retry);
         }
     }
 
@@ -194,6 +226,10 @@ impl Lane {
     }
 
     fn take_cancelled(&mut self, cancelled: Vec<(Uuid, String)>) {
+        if !cancelled.is_empty() {
+            let count = cancelled.len();
+            tracing::debug!(endpoint = self.endpoint.name, count, "cancelled in memory");
+        }
         for (delivery, reason) in cancelled {
             let admitted = self.admitted.iter().find(|job| job.delivery.id.0 == delivery);
             let parked = || self.from_queue.get(&delivery).and_then(Weak::upgrade);
@@ -230,6 +266,18 @@ impl Lane {
                 }
             };
             Fetched::Page(page.await)
+        })
+    }
+
+    fn fetch_expired(&mut self, held: Duration) -> Fetch {
+        let (store, endpoint) = (Arc::clone(&self.around.store), self.endpoint.id);
+        let in_memory = self.in_memory();
+        Box::pin(async move {
+            let expired = async {
+                let session = store.get().await?;
+                session.expire_held(endpoint, held, &in_memory, PAGE_ROWS).await
+            };
+            Fetched::Expired(expired.await)
         })
     }
 

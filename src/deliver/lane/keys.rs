@@ -95,9 +95,12 @@ impl Keys {
     /// The one or two keys of a delivery; none where there is no order, or for what was asked for
     /// by hand, which may overtake.
     fn of(&self, job: &Job) -> impl Iterator<Item = u64> + use<> {
-        let [key, former] = job.delivery.event.keys;
+        let keys = (!job.is_apart).then(|| self.among(job.delivery.event.keys));
+        keys.into_iter().flatten()
+    }
+
+    fn among(&self, [key, former]: [u64; 2]) -> impl Iterator<Item = u64> + use<> {
         let keys = match self.ordering {
-            _ if job.is_apart => [None, None],
             Ordering::None => [None, None],
             Ordering::Endpoint => [Some(0), None],
             Ordering::Key => [Some(key), Some(former).filter(|former| *former != key)],
@@ -165,6 +168,22 @@ impl Keys {
             self.leave(key, &mut next);
         }
         next
+    }
+
+    /// A retry, or one that was blocked, is in the queue no more, and was not in memory. What was
+    /// blocked behind it goes.
+    pub(super) fn is_gone(&mut self, delivery: DeliveryId, keys: [u64; 2], is_retry: bool) {
+        for key in self.among(keys) {
+            let Some(stuck) = self.stuck.get_mut(&key) else { continue };
+            if is_retry && stuck.retry.is_some_and(|id| id == delivery || id == SOME_RETRY) {
+                stuck.retry = None;
+            }
+            match stuck.retry {
+                Some(_) => {}
+                None if self.ordering == Ordering::Endpoint => drop(self.stuck.remove(&key)),
+                None => self.to_read.push_back(key),
+            }
+        }
     }
 
     fn leave(&mut self, key: u64, next: &mut Vec<Arc<Job>>) {

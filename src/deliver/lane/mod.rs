@@ -17,7 +17,7 @@ mod rate;
 mod verdicts;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ use crate::lsn::Position;
 use crate::metrics::EndpointMetrics;
 use crate::store::{EndpointState, Health, LoadedEndpoint, SharedSession};
 use attempts::Finished;
-use backlog::Mode;
+use backlog::{Mode, Replay};
 use brake::Brake;
 use connections::Connections;
 use feed::{Fetch, Look};
@@ -58,6 +58,11 @@ pub enum ToLane {
     Configure(Arc<Endpoint>, Arc<Client>),
     /// Somebody asked for something in SQL: retries may be due, and deliveries cancelled.
     Look,
+    /// Everything that goes before what a former process left in the queue has been delivered to
+    /// this lane: told by message, since it must not overtake what it speaks of.
+    Replayed,
+    /// Cancel what is held for longer than this, while the endpoint is out of service.
+    Expire(Duration),
     /// Begin no more attempts, finish those under way until the time given, park the rest.
     Stop(Instant),
 }
@@ -79,6 +84,9 @@ pub struct Surroundings {
     pub idle_lanes: Arc<AtomicUsize>,
     /// The slot is about to be lost: a full lane is not to wait.
     pub is_pressing: Arc<AtomicBool>,
+    /// Whether the reader has come to everything that goes before what a former process left in
+    /// the queue: what lanes begin with. Later they are told.
+    pub is_replayed: Arc<AtomicBool>,
 }
 
 /// An endpoint's actor.
@@ -128,11 +136,14 @@ pub struct Lane {
     jobs_under_way: Vec<Option<Arc<Job>>>,
     free_places: Vec<usize>,
     connections: Connections,
+    replay: Replay,
     fetch: Option<Fetch>,
     /// If it is a page that is being read, it is of no use any more.
     is_page_stale: bool,
     /// Reading failed; not before this time again.
     fetch_again: Option<Instant>,
+    /// What is held for longer than this is to go.
+    expiry: Option<Duration>,
     /// Notified when everything parked so far is committed.
     parked_all: Arc<Notify>,
     /// The next page is read from the queue's head.
@@ -162,6 +173,7 @@ impl Lane {
         let places = endpoint.max_in_flight;
         let fitness = Fitness::new(loaded.consecutive_failures, loaded.failing_since, &endpoint);
         let pace = Pace::new(endpoint.rate_limit_per_second);
+        let replay = Replay::at_start(around.is_replayed.load(Ordering::Acquire));
         let keys = Keys::new(endpoint.ordering, loaded.stuck_keys.iter().copied());
         // A former lane may have been dropped with requests under way.
         metrics.in_flight.set(0);
@@ -196,9 +208,11 @@ impl Lane {
             under_way: FuturesUnordered::new(),
             jobs_under_way: vec![None; places],
             free_places: (0..places).collect(),
+            replay,
             fetch: None,
             is_page_stale: false,
             fetch_again: None,
+            expiry: None,
             parked_all: Arc::new(Notify::new()),
             rewind: false,
             drain: Drain::new(),
@@ -213,6 +227,7 @@ impl Lane {
         let parked_all = Arc::clone(&self.parked_all);
         loop {
             let now = Instant::now();
+            self.let_go();
             self.brake(now);
             self.reconsider(now);
             self.connections.trim(now);
@@ -247,6 +262,8 @@ impl Lane {
                 self.look = Look::Wanted;
                 self.next_due = Some(Instant::now());
             }
+            ToLane::Replayed => self.replay = Replay::over_once_written(&mut self.mode),
+            ToLane::Expire(held) => self.expiry = Some(held),
             ToLane::Stop(deadline) => {
                 self.stop = Some(deadline);
                 self.spill();
@@ -268,6 +285,7 @@ impl Lane {
         }
         tracing::info!(endpoint = self.endpoint.name, ?health, "endpoint changed state");
         if health == Health::Active {
+            self.expiry = None;
             self.fitness.enable(&self.endpoint);
             // The count begins anew, also after a restart.
             self.tell_fare(None);
@@ -303,7 +321,8 @@ impl Lane {
 
     /// Takes deliveries fresh from the WAL, each where the mode wants it.
     fn accept(&mut self, jobs: Vec<Arc<Job>>) {
-        if !(self.health == Health::Active && !self.endpoint.is_faulty) && self.mode.is_direct() {
+        let takes = self.health == Health::Active && !self.endpoint.is_faulty;
+        if !takes && self.mode.is_direct() {
             self.spill();
         }
         match &mut self.mode {
@@ -398,6 +417,7 @@ pub async fn flush(ledger: &mpsc::UnboundedSender<Entry>, gate: &Gate) {
 mod tests {
     use super::*;
     use crate::endpoint::{EndpointId, Filter, Method, Ordering, Reach, RetryPolicy, TlsFiles};
+    use crate::lsn::Lsn;
 
     /// An endpoint with eight connections that rests 1, 2, 5, 5, … s.
     pub(super) fn endpoint() -> Endpoint {
@@ -415,6 +435,7 @@ mod tests {
             signature: vec![],
             filter: Filter::default(),
             transform: None,
+            condition: None,
             headers: vec![],
             auth: None,
             tls: TlsFiles::default(),

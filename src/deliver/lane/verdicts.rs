@@ -94,6 +94,16 @@ impl Lane {
         }
     }
 
+    /// What the queue refuses has ended as failed; those that waited behind it go.
+    pub(super) fn let_go(&mut self) {
+        for (job, is_retry) in self.around.gate.take_given_up(self.endpoint.id) {
+            self.metrics.failed.inc();
+            if is_retry {
+                self.pass_keys_on(&job, Then::Failed);
+            }
+        }
+    }
+
     fn note_success(&mut self, job: &Job, now: Instant) {
         self.metrics.succeeded.inc();
         let waited = microseconds_now().saturating_sub(job.delivery.event.commit_time);

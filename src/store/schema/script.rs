@@ -13,6 +13,7 @@ pub const MIGRATIONS: &[(i32, &str)] = &[
     (5, include_str!("../../../sql/schema/0005_transform.sql")),
     (6, include_str!("../../../sql/schema/0006_operate.sql")),
     (7, include_str!("../../../sql/schema/0007_tenants.sql")),
+    (8, include_str!("../../../sql/schema/0008_keep.sql")),
 ];
 
 macro_rules! functions {
@@ -68,7 +69,9 @@ const FUNCTIONS: &[&str] = functions! {
     check_url
     check_word
     closest_word
+    condition_fault
     configuration_changed
+    count_queue
     create_endpoint
     delivery_floor
     delivery_of
@@ -81,6 +84,7 @@ const FUNCTIONS: &[&str] = functions! {
     grant_tenant
     grant_tenants
     hide_secrets
+    hold_endpoint
     inbound_processors
     inbound_statements
     is_standard_secret

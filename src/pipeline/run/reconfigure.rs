@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::configured::{Configured, Look};
-use super::roster::can_follow;
-use super::run::{Pipeline, RunError};
-use super::setup::TakeoverError;
-use super::told::Change;
+use super::super::configured::{Configured, Look};
+use super::super::roster::can_follow;
+use super::super::setup::TakeoverError;
+use super::super::told::Change;
+use super::{Pipeline, RunError};
 use crate::endpoint::{Endpoint, EndpointId};
 use crate::replication::Stream;
 use crate::shutdown::Shutdown;

@@ -1,0 +1,1 @@
+select pid from walhook.owner
