@@ -97,7 +97,7 @@ select attempt.delivery_id                                  as delivery_id,
        endpoint.name                                        as endpoint_name,
        attempt.attempt                                      as attempt,
        attempt.started_at                                   as started_at,
-       attempt.duration_us / 1000.0                         as duration_ms,
+       round(attempt.duration_us / 1000.0, 3)               as duration_ms,
        endpoint.method                                      as method,
        split_part(split_part(endpoint.url, '#', 1), '?', 1)
            || regexp_replace(regexp_replace(
@@ -136,7 +136,7 @@ comment on column walhook.webhook_attempt.endpoint_name is 'The receiver.';
 comment on column walhook.webhook_attempt.attempt is 'From 1.';
 comment on column walhook.webhook_attempt.started_at is 'When it began.';
 comment on column walhook.webhook_attempt.duration_ms is 'Milliseconds from its begin to its outcome.';
-comment on column walhook.webhook_attempt.method is 'HTTP method.';
+comment on column walhook.webhook_attempt.method is 'HTTP method; null where the endpoint leaves it to [delivery] in config.toml.';
 comment on column walhook.webhook_attempt.url is 'The endpoint''s URL, without user info, query values masked.';
 comment on column walhook.webhook_attempt.request_headers is 'walhook''s own request headers, rebuilt; custom headers and authorization are not kept.';
 comment on column walhook.webhook_attempt.status_code is 'HTTP status, if an answer came.';

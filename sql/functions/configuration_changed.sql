@@ -18,6 +18,15 @@ begin
     perform walhook.log_operation(
         lower(tg_op) || ' ' || tg_table_name,
         coalesce(changed ->> 'name', key),
+        -- Names alone: values may be anybody's business.
+        case tg_op
+            when 'UPDATE' then (
+                select jsonb_strip_nulls(jsonb_build_object('changed', jsonb_agg(n.key order by n.key)))
+                from   jsonb_each(to_jsonb(new)) as n
+                where  n.value is distinct from to_jsonb(old) -> n.key
+                and    n.key not in ('signed', 'updated_at'))
+            else '{}'
+        end,
         application => case tg_table_name
                            when 'endpoint'    then changed ->> 'application'
                            when 'application' then key

@@ -12,10 +12,12 @@ begin
     if walhook.is_daemon_writing() then
         return case tg_op when 'DELETE' then old else new end;
     end if;
-    if tg_op <> 'INSERT' and old.managed_by = 'config' then
+    -- The file has no key for whom its alerts name.
+    if tg_op <> 'INSERT' and old.managed_by = 'config'
+       and (tg_op = 'DELETE' or to_jsonb(new) - '{owner,updated_at}'::text[] <> to_jsonb(old) - '{owner,updated_at}'::text[]) then
         raise exception 'application %: it lives in config.toml', old.name
             using errcode = 'object_not_in_prerequisite_state',
-                  hint = 'Change it there and reload the daemon (SIGHUP).';
+                  hint = 'Change it there and reload the daemon (SIGHUP); its owner alone is set here.';
     end if;
     if tg_op = 'DELETE' then
         if old.name = 'default' or exists (

@@ -128,8 +128,12 @@ impl Lane {
             tracing::info!(endpoint, class = class.as_str(), failures, "attempt failed: {message}");
         }
         if self.endpoint.alert_after.contains(&failures) {
-            let message =
-                format!("endpoint {} failed {failures} times in a row", self.endpoint.name);
+            let times = match failures {
+                1 => String::new(),
+                more => format!(" {more} times in a row"),
+            };
+            let why = attempt.error.as_ref().map_or("", |(_, message)| message);
+            let message = format!("endpoint {} failed{times}: {why}", self.endpoint.name);
             self.alert(Severity::Warning, "consecutive_failures", failures, message);
         }
         if counted.disables {
