@@ -158,7 +158,6 @@ impl<'a> Builder<'a> {
 
 /// Sections and keys that may be shown in a line that nobody could parse.
 pub(super) const KEYS: &[&str] = &[
-    "admin_role",
     "alert_after",
     "alerts",
     "alg",

@@ -67,6 +67,8 @@ pub(super) struct Ready {
     pub(super) client: Arc<Client>,
     /// How it fared when it was loaded; `None` where a lane of its own knows better.
     pub(super) fare: Option<LoadedEndpoint>,
+    /// What had been held waits in the queue.
+    pub(super) has_released: bool,
 }
 
 impl Setup {
@@ -92,47 +94,20 @@ impl Setup {
             let (applications, event_types) = (&self.config.applications, &self.config.event_types);
             session.mirror(applications, &bound.collect::<Vec<_>>(), event_types).await?;
         }
-        let endpoints = self.ready(session, &mut declared, known).await?;
+        let called = self.clients(&mut declared)?;
         session.note_faults(&declared.faults).await?;
         let tables: Vec<_> =
             models.iter().map(|(table, model)| (model.oid, table.clone())).collect();
         let watched = Tables::new(&self.publication, &models);
         let models = models.into_iter().map(|(_, model)| model).collect();
         let routing = RouterSettings { system_identifier, ..self.routing.clone() };
-        let of_router: Vec<_> = endpoints.iter().map(|ready| Arc::clone(&ready.endpoint)).collect();
+        let of_router: Vec<_> = called.iter().map(|(endpoint, _)| Arc::clone(endpoint)).collect();
         let mut router = Router::new(routing, models, of_router.clone())?;
-        models::release_mended(session, &of_router, (&mut router, tables)).await?;
-        Ok(Configured { router, tables: watched, endpoints, rows, seen_changes })
-    }
-
-    async fn ready(
-        &self,
-        session: &Session,
-        declared: &mut Declared,
-        known: &HashMap<EndpointId, Arc<Endpoint>>,
-    ) -> Result<Vec<Ready>, TakeoverError> {
-        let mut ready = Vec::with_capacity(declared.endpoints.len());
-        for (place, endpoint) in std::mem::take(&mut declared.endpoints).into_iter().enumerate() {
+        let released = models::release_mended(session, &of_router, (&mut router, tables)).await?;
+        // Only now: what was released is a backlog.
+        let mut endpoints = Vec::with_capacity(called.len());
+        for (place, (endpoint, client)) in called.into_iter().enumerate() {
             let is_of_file = place < self.config.endpoints.len();
-            let (endpoint, client) = match Client::new(&endpoint, Arc::clone(&self.network)) {
-                Ok(client) => (endpoint, client),
-                Err(source) if is_of_file => {
-                    return Err(TakeoverError::Client { endpoint: endpoint.name, source });
-                }
-                Err(error) => {
-                    let fault = Some(format!("tls: {}", chain(&error)));
-                    let key = endpoint.id.0.to_string();
-                    declared.faults.retain(|known| known.key != key);
-                    declared.faults.push(RowFault { table: RowTable::Endpoint, key, fault });
-                    let tls = TlsFiles::default();
-                    let endpoint = Endpoint { tls, is_faulty: true, ..endpoint };
-                    let client = Client::new(&endpoint, Arc::clone(&self.network));
-                    let named =
-                        |source| TakeoverError::Client { endpoint: endpoint.name.clone(), source };
-                    let client = client.map_err(named)?;
-                    (endpoint, client)
-                }
-            };
             let fare = match (known.contains_key(&endpoint.id), is_of_file) {
                 (true, _) => None,
                 (false, true) => {
@@ -140,9 +115,42 @@ impl Setup {
                 }
                 (false, false) => Some(session.endpoint_fare(endpoint.id).await?),
             };
-            ready.push(Ready { endpoint: Arc::new(endpoint), client: Arc::new(client), fare });
+            let has_released = released.contains(&endpoint.id);
+            endpoints.push(Ready { endpoint, client, fare, has_released });
         }
-        Ok(ready)
+        Ok(Configured { router, tables: watched, endpoints, rows, seen_changes })
+    }
+
+    /// What calls each endpoint. One of SQL whose files are of no use is marked; it is mended
+    /// there, while others work on.
+    fn clients(
+        &self,
+        declared: &mut Declared,
+    ) -> Result<Vec<(Arc<Endpoint>, Arc<Client>)>, TakeoverError> {
+        let mut clients = Vec::with_capacity(declared.endpoints.len());
+        for (place, endpoint) in std::mem::take(&mut declared.endpoints).into_iter().enumerate() {
+            let new = |endpoint: &Endpoint| {
+                let named =
+                    |source| TakeoverError::Client { endpoint: endpoint.name.clone(), source };
+                Client::new(endpoint, Arc::clone(&self.network)).map_err(named)
+            };
+            let (endpoint, client) = match new(&endpoint) {
+                Ok(client) => (endpoint, client),
+                Err(error) if place < self.config.endpoints.len() => return Err(error),
+                Err(error) => {
+                    let fault = Some(format!("tls: {}", chain(&error)));
+                    let key = endpoint.id.0.to_string();
+                    declared.faults.retain(|known| known.key != key);
+                    declared.faults.push(RowFault { table: RowTable::Endpoint, key, fault });
+                    let tls = TlsFiles::default();
+                    let endpoint = Endpoint { tls, is_faulty: true, ..endpoint };
+                    let client = new(&endpoint)?;
+                    (endpoint, client)
+                }
+            };
+            clients.push((Arc::new(endpoint), Arc::new(client)));
+        }
+        Ok(clients)
     }
 
     /// Reads what a gap has swallowed the news of as if it had been told.

@@ -1,12 +1,12 @@
 //! Models bound to the tables that are there now, and events that were held for want of a column.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::setup::{Setup, TakeoverError};
 use crate::change::{Column, ReplicaIdentity, Table};
 use crate::config::{Declared, EventType, Model, Operation, TableName};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, EndpointId};
 use crate::event::job::HoldReason;
 use crate::route::{BoundModel, Derived, EventKind, KnownColumn, Router};
 use crate::store::catalog::declare;
@@ -57,12 +57,12 @@ pub(super) async fn keep_learned(session: &Session, router: &mut Router) -> Resu
 }
 
 /// Releases events that were held for want of a column or for a condition that did not fit,
-/// where the configuration and the tables agree again.
+/// where the configuration and the tables agree again; returns whose there were.
 pub(super) async fn release_mended(
     session: &Session,
     endpoints: &[Arc<Endpoint>],
     (router, tables): (&mut Router, Vec<(u32, TableName)>),
-) -> Result<(), TakeoverError> {
+) -> Result<HashSet<EndpointId>, TakeoverError> {
     let relations: Vec<u32> = tables.iter().map(|(oid, _)| *oid).collect();
     let mut is_held = vec![false; endpoints.len()];
     let mut is_unfit = is_held.clone();
@@ -90,15 +90,17 @@ pub(super) async fn release_mended(
     }
     // What does not fit is told of when it matters.
     router.take_unfit();
+    let mut released = HashSet::new();
     for (endpoint, (is_held, is_unfit)) in endpoints.iter().zip(is_held.into_iter().zip(is_unfit)) {
-        if !is_held {
-            session.release_held(endpoint.id, HoldReason::ColumnMissing).await?;
-        }
-        if !is_unfit {
-            session.release_held(endpoint.id, HoldReason::ConditionUnfit).await?;
+        let mended = [(is_held, HoldReason::ColumnMissing), (is_unfit, HoldReason::ConditionUnfit)];
+        for (_, reason) in mended.into_iter().filter(|(still, _)| !still) {
+            if session.release_held(endpoint.id, reason).await? > 0 {
+                released.insert(endpoint.id);
+            }
         }
     }
-    Ok(keep_learned(session, router).await?)
+    keep_learned(session, router).await?;
+    Ok(released)
 }
 
 fn unbound(model: &Model, event_types: &[EventType]) -> BoundModel {

@@ -86,7 +86,7 @@ impl Roster {
     }
 
     fn open(&mut self, ready: Ready, share: usize) -> LaneHandle {
-        let Ready { endpoint, client, fare } = ready;
+        let Ready { endpoint, client, fare, .. } = ready;
         let (sender, inbox) = lane::inbox();
         let read_back = (share / READ_BACK).max(SMALLEST_SHARE);
         let share = Share::new(share);
@@ -152,6 +152,9 @@ fn keep(mut handle: LaneHandle, ready: &Ready, share: usize) -> LaneHandle {
         let (endpoint, client) = (Arc::clone(&ready.endpoint), Arc::clone(&ready.client));
         // A lane that is gone was told to stop.
         let _ = handle.sender.send(ToLane::Configure(endpoint, client));
+    }
+    if ready.has_released {
+        let _ = handle.sender.send(ToLane::Rewind);
     }
     handle
 }

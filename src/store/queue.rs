@@ -199,7 +199,7 @@ impl Session {
         Ok(())
     }
 
-    /// Events of `endpoint` held for `reason` become ready.
+    /// Events of `endpoint` held for `reason` become ready; returns how many.
     ///
     /// # Errors
     ///
@@ -208,10 +208,10 @@ impl Session {
         &self,
         endpoint: EndpointId,
         reason: HoldReason,
-    ) -> Result<(), StoreError> {
-        self.rows("release held events", sql::release_held, &[&endpoint.0, &reason.as_str()])
-            .await?;
-        Ok(())
+    ) -> Result<i64, StoreError> {
+        let parameters: [&(dyn ToSql + Sync); 2] = [&endpoint.0, &reason.as_str()];
+        let row = self.one("release held events", sql::release_held, &parameters).await?;
+        Ok(row.get(0))
     }
 }
 

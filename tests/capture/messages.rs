@@ -209,7 +209,9 @@ async fn the_sql_functions_write_what_capture_reads_in_any_encoding() {
         include_str!("../../sql/functions/emit.sql"),
     ];
     let setup = format!(
-        "{TABLE} create publication p for all tables; create schema walhook; {}",
+        "{TABLE} create publication p for all tables; create schema walhook;
+         create table walhook.event_type (name text);
+         create function walhook.model_of_type(text) returns text language sql return null; {}",
         functions.concat()
     );
     let url = Pg::shared().url("latin_functions");

@@ -54,6 +54,8 @@ pub enum ToLane {
     Deliver(Vec<Arc<Job>>),
     /// The endpoint's state as the database has it.
     State(EndpointState),
+    /// What had been held was released into the queue, perhaps before what is in memory.
+    Rewind,
     /// The endpoint's settings, for attempts that begin from now on.
     Configure(Arc<Endpoint>, Arc<Client>),
     /// Somebody asked for something in SQL: retries may be due, and deliveries cancelled.
@@ -257,6 +259,10 @@ impl Lane {
         match message {
             ToLane::Deliver(jobs) => self.accept(jobs),
             ToLane::State(state) => self.follow(state),
+            ToLane::Rewind => {
+                self.spill();
+                self.rewind = true;
+            }
             ToLane::Configure(endpoint, client) => self.configure(endpoint, client),
             ToLane::Look => {
                 self.look = Look::Wanted;
