@@ -102,9 +102,9 @@ select attempt.delivery_id                                  as delivery_id,
        split_part(split_part(endpoint.url, '#', 1), '?', 1)
            || regexp_replace(regexp_replace(
                   substr(split_part(endpoint.url, '#', 1), length(split_part(split_part(endpoint.url, '#', 1), '?', 1)) + 1),
-                  '([?&][^=&]*)=[^&]*', '\1=***', 'g'),
+                  '([?&][^=&]*)=[^&]*', E'\\1=***', 'g'),
                   -- Without a name it is a value.
-                  '([?&])[^=&]+(?=&|$)', '\1***', 'g')     as url,
+                  '([?&])[^=&]+(?=&|$)', E'\\1***', 'g')     as url,
        jsonb_strip_nulls(jsonb_build_object(
            'Content-Type',          'application/json',
            'X-Webhook-Event',       attempt.event_type,

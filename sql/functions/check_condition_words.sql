@@ -3,6 +3,7 @@ returns void
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
     -- Types whose input runs nobody's code, since literals are read when a statement is prepared.

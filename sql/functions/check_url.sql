@@ -3,6 +3,7 @@ returns void
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
     example constant text := format('%s = ''https://example.com/hooks''', subject);

@@ -3,6 +3,7 @@ returns interval
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
     select part[1]::numeric::double precision * case part[2]
                when 'ms' then interval '1 millisecond'

@@ -3,6 +3,7 @@ returns walhook.endpoint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
 declare
     kept      walhook.endpoint := given;

@@ -40,7 +40,7 @@ select 'endpoint', e.name, e.id, e.active_from,
            'application',           e.application,
            'url',                   case
                                         when user_info.value is null then e.url
-                                        else regexp_replace(e.url, '://', '://' || replace(user_info.value, '\', '\\') || '@')
+                                        else overlay(e.url placing '://' || user_info.value || '@' from strpos(e.url, '://') for 3)
                                     end,
            'method',                e.method,
            'secrets',               signing.secrets,
