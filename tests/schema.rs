@@ -304,3 +304,12 @@ async fn a_database_of_another_encoding_takes_the_schema() {
     let applied = init::install(&dsn, &installation, &mut |_| ()).await.expect("a session");
     assert_eq!(applied.left, 0);
 }
+
+#[tokio::test]
+async fn an_endpoint_without_retries_is_not_told_that_one_is_due_now() {
+    let database = installed().await;
+    let dsn = Dsn::parse(&database.url).expect("a URL");
+    let session = walhook::store::Session::connect(&dsn).await.expect("a session");
+    let nobody = walhook::endpoint::EndpointId(uuid::Uuid::nil());
+    assert_eq!(session.next_due(nobody, &[]).await.expect("an answer"), None);
+}

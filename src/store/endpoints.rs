@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::described::described;
-use super::ledger::Micros;
+use super::micros::Micros;
 use super::{Session, StoreError, sql};
 use crate::endpoint::{Endpoint, EndpointId};
 use crate::event::job::{Alert, Fare};

@@ -1,20 +1,24 @@
 //! One transaction of the ledger: the log, the queue, how endpoints fare, and the checkpoint.
 
+mod columns;
+
 use std::collections::HashSet;
-use std::error::Error;
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures_util::SinkExt;
-use tokio_postgres::types::{FromSql, IsNull, PgLsn, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::PgLsn;
 use uuid::Uuid;
 
-use super::copy::{self, POSTGRES_EPOCH, ordinal};
+use super::copy::{self, ordinal};
+use super::micros::Micros;
 use super::owner::pg_lsn;
 use super::{Checkpoint, Session, StoreError, sql};
 use crate::config::LogPayload;
 use crate::event::EventId;
 use crate::event::job::{Alert, Fare, Job, Outcome, Outgoing, Then};
+use columns::{Kept, Waits};
+use columns::{Kept, Waits};
 
 /// Rows of the log go to the socket in pieces of this size, so that a batch of large bodies is
 /// not in memory twice.
@@ -440,81 +444,5 @@ impl Session {
             self.rows("drop bodies", sql::drop_bodies, &[&events, &shapes]).await?;
         }
         Ok(locked.iter().map(|row| row.get(0)).collect())
-    }
-}
-
-/// The columns of the bodies that rows wait with.
-#[derive(Default)]
-struct Kept {
-    shape: Vec<i64>,
-    bytes: Vec<i32>,
-    awaits_template: Vec<bool>,
-}
-
-impl Kept {
-    fn of<'a>(bodies: impl Iterator<Item = &'a KeptBody>) -> Self {
-        let mut columns = Self::default();
-        for kept in bodies {
-            columns.shape.push(kept.shape);
-            columns.bytes.push(kept.bytes());
-            columns.awaits_template.push(kept.awaits_template);
-        }
-        columns
-    }
-}
-
-/// The columns of how they wait.
-#[derive(Default)]
-struct Waits<'a> {
-    state: Vec<&'a str>,
-    delay_us: Vec<Option<i64>>,
-    hold_reason: Vec<Option<&'a str>>,
-    attempts: Vec<i32>,
-    charged: Vec<i32>,
-    status: Vec<Option<i32>>,
-    error: Vec<Option<&'a str>>,
-}
-
-impl<'a> Waits<'a> {
-    fn of(waits: impl Iterator<Item = &'a Wait>, form: &'a Form) -> Self {
-        let mut columns = Self::default();
-        for wait in waits {
-            columns.state.push(wait.state);
-            columns.delay_us.push(wait.delay_us);
-            columns.hold_reason.push(wait.hold_reason);
-            columns.attempts.push(wait.attempts);
-            columns.charged.push(wait.charged);
-            columns.status.push(wait.status_code);
-            columns.error.push(form.bare().or(wait.error_message.as_deref()));
-        }
-        columns
-    }
-}
-
-/// A timestamptz as microseconds since 1970-01-01 UTC, exactly.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Micros(pub(super) i64);
-
-impl ToSql for Micros {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        out.put_i64(self.0.saturating_sub(POSTGRES_EPOCH));
-        Ok(IsNull::No)
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        *ty == Type::TIMESTAMPTZ
-    }
-
-    to_sql_checked!();
-}
-
-impl<'a> FromSql<'a> for Micros {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        let since_2000 = i64::from_be_bytes(raw.try_into()?);
-        Ok(Self(since_2000.saturating_add(POSTGRES_EPOCH)))
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        *ty == Type::TIMESTAMPTZ
     }
 }

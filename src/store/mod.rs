@@ -13,6 +13,7 @@ pub mod inbound;
 mod inspect;
 mod ledger;
 mod lines;
+mod micros;
 mod owner;
 mod queue;
 mod report;

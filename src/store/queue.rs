@@ -9,7 +9,7 @@ use tokio_postgres::types::{PgLsn, ToSql};
 use uuid::Uuid;
 
 use super::copy::ordinal;
-use super::ledger::Micros;
+use super::micros::Micros;
 use super::owner::{pg_lsn, position};
 use super::{Session, StoreError, sql};
 use crate::endpoint::EndpointId;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::unseen::Unseen;
 use super::{InboundEvent, InboundRejection, InboundRequest, Repeats, Stored, Written};
-use crate::store::ledger::Micros;
+use crate::store::micros::Micros;
 use crate::store::{Session, StoreError, sql};
 
 /// What became of some of the requests.
