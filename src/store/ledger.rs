@@ -18,7 +18,6 @@ use crate::config::LogPayload;
 use crate::event::EventId;
 use crate::event::job::{Alert, Fare, Job, Outcome, Outgoing, Then};
 use columns::{Kept, Waits};
-use columns::{Kept, Waits};
 
 /// Rows of the log go to the socket in pieces of this size, so that a batch of large bodies is
 /// not in memory twice.
