@@ -61,6 +61,9 @@ impl Look<'_> {
     }
 }
 
+/// An endpoint and what calls it.
+type Called = (Arc<Endpoint>, Arc<Client>);
+
 /// An endpoint that deliveries can be made for.
 pub(super) struct Ready {
     pub(super) endpoint: Arc<Endpoint>,
@@ -123,10 +126,7 @@ impl Setup {
 
     /// What calls each endpoint. One of SQL whose files are of no use is marked; it is mended
     /// there, while others work on.
-    fn clients(
-        &self,
-        declared: &mut Declared,
-    ) -> Result<Vec<(Arc<Endpoint>, Arc<Client>)>, TakeoverError> {
+    fn clients(&self, declared: &mut Declared) -> Result<Vec<Called>, TakeoverError> {
         let mut clients = Vec::with_capacity(declared.endpoints.len());
         for (place, endpoint) in std::mem::take(&mut declared.endpoints).into_iter().enumerate() {
             let new = |endpoint: &Endpoint| {
