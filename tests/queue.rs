@@ -536,7 +536,7 @@ async fn an_operator_who_leaves_a_change_of_an_endpoint_open_holds_up_nobody() {
     let site = Site::new(&database, &["public.items"], &config);
     let daemon = site.up().await;
     let operator = database.connect().await;
-    let change = "begin; update walhook.endpoint set name = name where name = 'moody'";
+    let change = "begin; update walhook.endpoint set state = state where name = 'moody'";
     operator.client.batch_execute(change).await.unwrap();
     database.execute("insert into items (n) select generate_series(1, 10)").await;
     database
