@@ -210,8 +210,12 @@ impl Reader {
                 }
             }
             Captured::Commit { commit, end } => {
-                self.pass(Position { commit, ordinal: u64::MAX }, Some(end));
-                self.told.commit(commit);
+                self.told.commit(commit, end);
+                // One that changed the configuration passes when that was taken in: confirmed
+                // before, it would not be read again, and a crash would lose the change.
+                if !self.told.is_due() {
+                    self.pass_commit(commit, end);
+                }
             }
             Captured::Configured { xid, content } => self.told.hear(xid, &content),
             Captured::Emitted(_) => {}
@@ -241,6 +245,10 @@ impl Reader {
         }
         self.replay.took_slot();
         self.passages.push(Passage { position, end: None, jobs });
+    }
+
+    fn pass_commit(&mut self, commit: Lsn, end: Lsn) {
+        self.pass(Position { commit, ordinal: u64::MAX }, Some(end));
     }
 
     fn pass(&mut self, position: Position, end: Option<Lsn>) {

@@ -365,3 +365,32 @@ async fn an_unwatched_table_makes_no_more_events() {
     shop.database.execute("insert into other values (3)").await;
     assert_eq!(ids(&hooks.arrived(2).await), ["1", "3"]);
 }
+
+#[tokio::test]
+async fn a_stop_before_a_change_was_taken_in_loses_neither_the_change_nor_time() {
+    let (shop, hooks) = (Shop::open().await, Hooks::ok().await);
+    shop.database.execute("select walhook.watch('orders')").await;
+    shop.endpoint("crm", &hooks.url("/crm")).await;
+    shop.order(1).await;
+    hooks.arrived(1).await;
+    // The daemon cannot write down from where the new endpoint counts.
+    let operator = shop.database.connect().await;
+    operator
+        .client
+        .batch_execute("begin; lock table walhook.event_type in exclusive mode")
+        .await
+        .unwrap();
+    let sql = format!(
+        "begin; insert into orders values (2, 'new', ''); \
+         select walhook.create_endpoint('late', '{}'); commit",
+        hooks.url("/late")
+    );
+    shop.database.execute(&sql).await;
+    hooks.arrived_at("/crm", 2).await;
+    let Shop { database, site, daemon } = shop;
+    daemon.stop().await;
+    operator.client.batch_execute("rollback").await.unwrap();
+    let _daemon = site.run().await;
+    database.execute("insert into orders values (3, 'new', '')").await;
+    assert_eq!(ids(&hooks.arrived_at("/late", 1).await), ["3"]);
+}

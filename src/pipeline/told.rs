@@ -16,6 +16,8 @@ pub(super) struct Change {
     pub(super) xid: u32,
     /// Where it was committed.
     pub(super) at: Lsn,
+    /// One past its commit record.
+    pub(super) end: Lsn,
     /// What it wrote.
     pub(super) rows: Vec<ToldRow>,
 }
@@ -47,8 +49,8 @@ impl Told {
     }
 
     /// The transaction was committed at `at`.
-    pub(super) fn commit(&mut self, at: Lsn) {
-        self.due = self.open.take().map(|(xid, rows)| Change { xid, at, rows });
+    pub(super) fn commit(&mut self, at: Lsn, end: Lsn) {
+        self.due = self.open.take().map(|(xid, rows)| Change { xid, at, end, rows });
     }
 
     /// Whether there is something to act on before anything else is read.

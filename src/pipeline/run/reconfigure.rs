@@ -47,6 +47,8 @@ impl Pipeline {
             let read = tokio::select! {
                 read = self.read_configuration(told.as_ref(), &known) => read,
                 error = stream.idle() => Err(error.into()),
+                // What was told is not confirmed, and comes again.
+                () = shutdown.stopped() => return Ok(Followed::Live),
             };
             match read {
                 Ok(configured) => break configured,
@@ -69,6 +71,9 @@ impl Pipeline {
             return Ok(Followed::StartOver);
         }
         self.go_on_with(configured);
+        if let Some(change) = told {
+            self.reader.pass_commit(change.at, change.end);
+        }
         Ok(Followed::Live)
     }
 
@@ -78,7 +83,7 @@ impl Pipeline {
         known: &HashMap<EndpointId, Arc<Endpoint>>,
     ) -> Result<Configured, TakeoverError> {
         let session = self.reader.catalog.get().await?;
-        if let Some(Change { xid, at, rows }) = told {
+        if let Some(Change { xid, at, rows, .. }) = told {
             while !session.has_ended(*xid).await? {
                 tokio::time::sleep(GLANCE).await;
             }
