@@ -389,8 +389,43 @@ async fn a_stop_before_a_change_was_taken_in_loses_neither_the_change_nor_time()
     hooks.arrived_at("/crm", 2).await;
     let Shop { database, site, daemon } = shop;
     daemon.stop().await;
+    // A server does not notice that who waits for a lock has gone, and would still write it down.
+    database.execute("select pg_terminate_backend(pid) from pg_locks where not granted").await;
+    let gone = "select not exists (select from pg_locks where not granted)";
+    database.becomes_true(gone).await;
     operator.client.batch_execute("rollback").await.unwrap();
     let _daemon = site.run().await;
     database.execute("insert into orders values (3, 'new', '')").await;
     assert_eq!(ids(&hooks.arrived_at("/late", 1).await), ["3"]);
+}
+
+#[tokio::test]
+async fn what_is_read_again_after_kill_9_is_not_for_an_endpoint_that_came_later() {
+    let latch = Latch::new();
+    let gate = latch.clone();
+    let hooks = Hooks::start(move |hook: &Hook| match hook.path() {
+        "/slow" => gate.then_ok(),
+        _ => Reply::Status(200),
+    })
+    .await;
+    let shop = Shop::open().await;
+    shop.database.execute("select walhook.watch('orders')").await;
+    shop.endpoint("slow", &hooks.url("/slow")).await;
+    // Under way, so that it and what follows is not confirmed.
+    shop.order(1).await;
+    hooks.arrived(1).await;
+    shop.endpoint("late", &hooks.url("/late")).await;
+    let active = "select active_from is not null from walhook.endpoint where name = 'late'";
+    shop.database.becomes_true(active).await;
+    let Shop { database, site, daemon } = shop;
+    daemon.kill().await;
+    latch.open();
+    let _daemon = site.run().await;
+    hooks.arrived_at("/slow", 2).await;
+    database.execute("insert into orders values (2, 'new', '')").await;
+    let of_late = hooks
+        .until(|hooks| hooks.iter().any(|h| h.path() == "/late" && h.object()["id"] == 2))
+        .await;
+    let of_late: Vec<Hook> = of_late.into_iter().filter(|h| h.path() == "/late").collect();
+    assert_eq!(ids(&of_late), ["2"]);
 }
