@@ -9,7 +9,6 @@ use super::tables::Tables;
 use crate::config::{Declared, Row, RowFault, RowTable};
 use crate::deliver::client::Client;
 use crate::endpoint::{Endpoint, EndpointId, TlsFiles};
-use crate::lsn::Lsn;
 use crate::route::{Router, RouterSettings};
 use crate::store::{LoadedEndpoint, Session, ToldRow, chain};
 
@@ -89,7 +88,7 @@ impl Setup {
         let rows = look.pick(session.configuration().await?);
         let mut declared = self.config.declared(&rows);
         let models = models::bind(session, self, &declared).await?;
-        if known.is_empty() {
+        if matches!(look, Look::Everything) {
             let bound = models.iter().filter_map(|(_, model)| {
                 let mut of_file = self.config.models.iter();
                 Some((model.oid, of_file.find(|own| own.label == model.label)?.clone()))
@@ -151,14 +150,5 @@ impl Setup {
             clients.push((Arc::new(endpoint), Arc::new(client)));
         }
         Ok(clients)
-    }
-
-    /// Reads what a gap has swallowed the news of as if it had been told.
-    pub(super) async fn activate_all(
-        &self,
-        session: &Session,
-        at: Lsn,
-    ) -> Result<(), TakeoverError> {
-        Ok(session.activate_all(at).await?)
     }
 }

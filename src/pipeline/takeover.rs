@@ -189,7 +189,8 @@ impl Setup {
         let settled_until = checkpoint.confirmed;
         let checkpoint = gap::examine(&session, self, checkpoint, found).await?;
         if checkpoint.confirmed != settled_until {
-            self.activate_all(&session, checkpoint.confirmed).await?;
+            // News of what was configured meanwhile may lie in the gap.
+            session.activate_all(checkpoint.confirmed).await?;
         }
         session.release_in_flight().await?;
         // Its default partition takes rows too, so the log can do without until somebody's lock
