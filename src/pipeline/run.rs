@@ -90,6 +90,7 @@ impl Pipeline {
                 Ok(Pause::Reconfigure) => match self.reconfigure(&mut stream, &mut shutdown).await?
                 {
                     Followed::Live => {}
+                    Followed::Stopped => return self.drain(Some(stream)).await,
                     Followed::StartOver => {
                         self.drain(Some(stream)).await?;
                         return Err(RunError::Reconfigured);

@@ -26,6 +26,9 @@ pub(super) enum Followed {
     Live,
     /// Only a new pipeline can.
     StartOver,
+    /// Not yet: the pipeline was told to stop. Nothing more is to be read, or a keepalive would
+    /// pass over the commit that told of it; so it is not confirmed, and comes again.
+    Stopped,
 }
 
 impl Pipeline {
@@ -47,8 +50,7 @@ impl Pipeline {
             let read = tokio::select! {
                 read = self.read_configuration(told.as_ref(), &known) => read,
                 error = stream.idle() => Err(error.into()),
-                // What was told is not confirmed, and comes again.
-                () = shutdown.stopped() => return Ok(Followed::Live),
+                () = shutdown.stopped() => return Ok(Followed::Stopped),
             };
             match read {
                 Ok(configured) => break configured,
