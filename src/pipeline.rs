@@ -16,6 +16,7 @@ mod forecast;
 mod gap;
 mod lanes;
 mod models;
+mod preview;
 mod replay;
 mod roster;
 mod run;
@@ -45,6 +46,7 @@ use crate::shutdown::Shutdown;
 use crate::store::catalog::{CatalogError, describe};
 use crate::store::{SharedSession, StoreError};
 use lanes::Lanes;
+use preview::Asked;
 use replay::Replay;
 use told::Told;
 
@@ -93,6 +95,8 @@ pub struct Reader {
     lanes: Lanes,
     /// Changed configuration that the WAL tells of.
     told: Told,
+    /// Where somebody answers what would be sent.
+    asked: Asked,
     /// Notified when the configuration changed and the WAL is behind.
     early: Arc<Notify>,
     replay: Replay,
@@ -218,6 +222,7 @@ impl Reader {
                 }
             }
             Captured::Configured { xid, content } => self.told.hear(xid, &content),
+            Captured::Asked { content } => self.asked.hear(content),
             Captured::Emitted(_) => {}
             Captured::Begin { .. } | Captured::Unknown(_) | Captured::Nothing => {}
         }

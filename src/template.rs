@@ -6,8 +6,8 @@
 //! environment.
 //!
 //! Fuel does not see how long the text of a list is before it is made: one that holds itself many
-//! times over, turned into a text by `~`, takes what memory there is. Templates are as trusted as
-//! the file that they stand in; those of strangers need that bounded first.
+//! times over, turned into a text by `~`, takes what memory there is. So templates are as trusted
+//! as the file that they stand in, and in SQL only `walhook_admin` writes them.
 
 mod check;
 mod number;

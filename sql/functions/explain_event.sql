@@ -9,7 +9,6 @@ as $$
 #variable_conflict use_column
 declare
     predicate text;
-    matches   integer;
     subject   walhook.model;
     receiver  walhook.endpoint;
 begin
@@ -19,16 +18,8 @@ begin
         return next;
         return;
     end if;
-    if not has_table_privilege(relation, 'select') then
-        perform walhook.refuse('relation', format('you may not read %s', relation),
-            format('Have its owner: grant select on %s to %I.', relation, current_user));
-    end if;
-    predicate := walhook.key_predicate(relation, key);
-    execute format('select count(*) from (select from %s as r where %s limit 2) as found', relation, predicate) into matches;
-    if matches > 1 then
-        perform walhook.refuse('key', 'more than one row has it', 'Name more columns, so that one row is meant.');
-    elsif matches = 0 then
-        predicate := null;
+    predicate := walhook.row_of_key(relation, key);
+    if predicate is null then
         verdict := 'no row';
         reason := format('%s has no row %s now, or none that you see; what needs it is left open', relation, key);
         return next;

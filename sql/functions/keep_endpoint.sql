@@ -50,6 +50,10 @@ begin
         if new.tls is distinct from former.tls and not walhook.is_admin() then
             perform walhook.refuse('tls', 'files are for walhook_admin to name', 'Leave it out, or have an admin set it.');
         end if;
+        -- They run in the daemon, and fuel does not bound all the memory that they can take.
+        if new.transform is distinct from former.transform and not walhook.is_admin() then
+            perform walhook.refuse('transform', 'templates are for walhook_admin to write', 'Leave it out, or have an admin set it.');
+        end if;
         perform walhook.check_endpoint(new);
         new := walhook.hide_secrets(new, former);
     exception

@@ -21,5 +21,5 @@ begin
     return endpoint;
 end
 $$;
-comment on function walhook.managed_endpoint(text) is 'The endpoint of this name, if the caller manages it.';
+comment on function walhook.managed_endpoint(text) is 'The endpoint called so, if the caller manages it.';
 revoke all on function walhook.managed_endpoint(text) from public;

@@ -6,10 +6,11 @@
 //! | `walhook.event` | a custom event: `{"type": "mfa.failed", "object": …}`, object any JSON, kept verbatim; other members are ignored |
 //! | `walhook.origin` | the inbound event whose handler makes the changes that follow: `{"source": "stripe", "event_id": "evt_1"}`; other members are ignored |
 //! | `walhook.config` | passed on untouched |
+//! | `walhook.preview` | passed on untouched; not part of a transaction |
 //! | `sequin:transaction_annotations.set`, `….clear` | as `walhook.user` |
 //!
 //! JSON is UTF-8 whatever the database's encoding: the server does not convert it. Messages that
-//! are not part of a transaction are never looked at.
+//! are not part of a transaction are never looked at otherwise.
 
 use std::borrow::Cow;
 
@@ -31,6 +32,9 @@ const EVENT_ID_LIMIT: usize = 8192;
 /// Levels of nesting. PostgreSQL's own parser needs stack for each, and one payload in the log
 /// that it cannot parse would make the whole view unreadable.
 const DEPTH_LIMIT: usize = 1000;
+
+/// Prefix of the one message that does not wait for its transaction.
+pub(super) const QUESTION: &str = "walhook.preview";
 
 /// What a prefix asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

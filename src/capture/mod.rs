@@ -56,6 +56,11 @@ pub enum Captured {
         /// The message's content, as it was written.
         content: Bytes,
     },
+    /// Somebody asks what would be sent of a row.
+    Asked {
+        /// The message's content, as it was written.
+        content: Bytes,
+    },
     /// The transaction is complete.
     Commit {
         /// LSN of its commit record.
@@ -128,6 +133,9 @@ impl Capture {
             Message::Truncate { relations, .. } => self.truncate(relations),
             Message::Logical { transactional: true, prefix, content, .. } => {
                 self.logical(&prefix, content)
+            }
+            Message::Logical { prefix, content, .. } if prefix == logical::QUESTION => {
+                Ok(Captured::Asked { content })
             }
             Message::Logical { .. } | Message::Origin { .. } | Message::Type { .. } => {
                 Ok(Captured::Nothing)

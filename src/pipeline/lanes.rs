@@ -15,7 +15,7 @@ use crate::event::gate::Gate;
 use crate::event::job::{Alert, Entry, HoldReason, Job, Outcome, Parking, Severity, Then};
 use crate::event::{Attempt, Delivery, DeliveryId, ErrorClass};
 use crate::metrics::EndpointMetrics;
-use crate::route::{ConditionFailure, Hold, Routed, Whose};
+use crate::route::{ConditionFailure, Hold, Routed};
 
 /// One lane, from outside.
 #[derive(Debug)]
@@ -118,14 +118,8 @@ impl Lanes {
 
     /// Logs a delivery as failed: nobody knows whether it was to be made.
     fn fail(&mut self, index: usize, job: &Arc<Job>, failure: ConditionFailure) {
-        let ConditionFailure { whose, error } = failure;
         let label = &job.delivery.event.event_type;
-        let condition = match whose {
-            Whose::Model => "the condition of the model",
-            Whose::EventType => "the condition of the event type",
-            Whose::Endpoint => "the condition of the endpoint",
-        };
-        let message = format!("{condition} raises an error: {error}");
+        let message = failure.to_string();
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let attempt = Attempt {
             started_at: since_1970.as_micros() as i64,
@@ -143,7 +137,7 @@ impl Lanes {
         let metrics = &self.lanes[index].metrics;
         metrics.attempt_failed(ErrorClass::Condition.as_str());
         metrics.failed.inc();
-        let details = json!({"event_type": &**label, "error": error.to_string()});
+        let details = json!({"event_type": &**label, "error": failure.error.to_string()});
         let subject = format!("{label} {message}");
         let text = format!("an event {label} fails unsent, since {message}; so will others");
         self.entries.push(Entry::Attempted(outcome));
@@ -151,41 +145,27 @@ impl Lanes {
     }
 
     fn alert_hold(&mut self, index: usize, hold: &Hold) {
-        if let Hold::ConditionUnfit { table, whose, problem } = hold {
-            let message = format!(
-                "the condition of {whose} does not fit {table}: {problem}; the table's events \
-                 are held for it until the configuration is mended"
-            );
-            let details = json!({"table": table, "condition_of": whose, "problem": problem});
-            let subject = format!("{table} {whose}");
-            self.alert(Severity::Critical, "condition_error", (index, subject), (message, details));
-            return;
-        }
-        let (Hold::ColumnMissing { table, column } | Hold::ColumnRenamed { table, column, .. }) =
-            hold
-        else {
-            return;
+        let (kind, subject, details) = match hold {
+            Hold::ConditionUnfit { table, whose, problem } => (
+                "condition_error",
+                format!("{table} {whose}"),
+                json!({"table": table, "condition_of": whose, "problem": problem}),
+            ),
+            Hold::ColumnMissing { table, column } | Hold::ColumnRenamed { table, column, .. } => (
+                "column_missing",
+                format!("{table}.{column}"),
+                json!({"table": table, "column": column}),
+            ),
         };
-        let is = match hold {
-            Hold::ColumnRenamed { to, .. } => format!("is called {to} now"),
-            _ => "is gone".to_owned(),
-        };
-        let message = format!(
-            "column {column} of {table}, which the endpoint must not see, {is}; \
-             the table's events are held for it until the configuration is mended"
-        );
-        let details = json!({"table": table, "column": column});
-        let subject = format!("{table}.{column}");
-        self.alert(Severity::Critical, "column_missing", (index, subject), (message, details));
+        let message =
+            format!("{hold}; the table's events are held for it until the configuration is mended");
+        self.alert(Severity::Critical, kind, (index, subject), (message, details));
     }
 
     /// Tells that no events of a derived type are made, since its condition does not fit.
     pub(super) fn alert_unfit(&mut self, hold: &Hold) {
         let Hold::ConditionUnfit { table, whose, problem } = hold else { return };
-        let message = format!(
-            "the condition of {whose} does not fit {table}: {problem}; no such events are made \
-             until the configuration is mended"
-        );
+        let message = format!("{hold}; no such events are made until the configuration is mended");
         tracing::warn!(kind = "condition_error", "{message}");
         self.entries.push(Entry::Alert(Alert {
             severity: Severity::Critical,

@@ -36,6 +36,8 @@ pub struct Pipeline {
     pub(super) roster: Roster,
     /// SQL's declarations that are followed.
     pub(super) rows: Vec<Row>,
+    /// Answers what would be sent. One task, as below.
+    pub(super) previewer: JoinSet<()>,
     /// One task; a set, so that dropping it ends it.
     pub(super) ledger: JoinSet<Result<(), StoreError>>,
 }
@@ -185,6 +187,7 @@ impl Pipeline {
         let grace = self.setup.shutdown_grace;
         let deadline = Instant::now() + grace;
         self.roster.stop_watching();
+        self.previewer.abort_all();
         for lane in self.reader.lanes.iter() {
             // A lane that is gone has nothing to drain.
             let _ = lane.sender.send(ToLane::Stop(deadline));

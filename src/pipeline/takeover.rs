@@ -13,6 +13,7 @@ use super::configured::{Configured, Look};
 use super::gap;
 use super::gap::Found;
 use super::lanes::Lanes;
+use super::preview::Previewer;
 use super::replay::Replay;
 use super::roster::{READ_BACK, Roster};
 use super::run::Pipeline;
@@ -272,7 +273,10 @@ impl Setup {
             signals,
             checkpoint,
         );
+        let (asked, previews) =
+            Previewer::new(self.clone(), system.system_identifier, Arc::clone(&shared));
         let reader = Reader {
+            asked,
             capture: Capture::new(self.routing.max_event_bytes),
             router,
             lanes: Lanes::new(handles, Arc::clone(&gate)),
@@ -289,6 +293,8 @@ impl Setup {
         };
         let mut ledger_task = JoinSet::new();
         ledger_task.spawn(ledger.run());
+        let mut previewer = JoinSet::new();
+        previewer.spawn(previews.run());
         Ok(Pipeline {
             setup: self,
             system,
@@ -299,6 +305,7 @@ impl Setup {
             gate,
             roster,
             rows,
+            previewer,
             ledger: ledger_task,
         })
     }

@@ -48,6 +48,8 @@ pub(super) struct Watcher {
     /// What had been configured when all of it was last looked at.
     seen_changes: (i64, i64),
     has_looked: bool,
+    /// How often `walhook.preview` had asked.
+    bell: Option<i64>,
     /// Somebody asked for something in SQL, and the lanes have not been told.
     is_asked: bool,
 }
@@ -79,6 +81,7 @@ impl Watcher {
             early,
             seen_changes,
             has_looked: false,
+            bell: None,
             is_asked: false,
         }
     }
@@ -120,6 +123,7 @@ impl Watcher {
             }
         }
         self.look_at_configuration(&session).await?;
+        self.hear_bell(&session).await?;
         let now = Instant::now();
         if now >= self.measured {
             self.measured = now + MEASURE;
@@ -178,6 +182,16 @@ impl Watcher {
         let is_second_look = std::mem::replace(&mut self.has_looked, true);
         if is_second_look && changes != self.seen_changes {
             self.early.notify_one();
+        }
+        Ok(())
+    }
+
+    /// A question of `walhook.preview` is part of no commit, so nobody else need ever flush it.
+    async fn hear_bell(&mut self, session: &Session) -> Result<(), StoreError> {
+        let bell = Some(session.preview_bell().await?);
+        if self.bell != bell {
+            session.flush_wal().await?;
+            self.bell = bell;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What goes into the router and what comes out of it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -168,6 +169,34 @@ pub enum Hold {
         /// What is wrong.
         problem: String,
     },
+}
+
+impl fmt::Display for ConditionFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whose = match self.whose {
+            Whose::Model => "model",
+            Whose::EventType => "event type",
+            Whose::Endpoint => "endpoint",
+        };
+        write!(f, "the condition of the {whose} raises an error: {}", self.error)
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unseen = "which the endpoint must not see";
+        match self {
+            Self::ColumnMissing { table, column } => {
+                write!(f, "column {column} of {table}, {unseen}, is gone")
+            }
+            Self::ColumnRenamed { table, column, to } => {
+                write!(f, "column {column} of {table}, {unseen}, is called {to} now")
+            }
+            Self::ConditionUnfit { table, whose, problem } => {
+                write!(f, "the condition of {whose} does not fit {table}: {problem}")
+            }
+        }
+    }
 }
 
 /// The models cannot be routed.

@@ -13,6 +13,7 @@ macro_rules! statements {
 statements! {
     activate
     activate_all
+    answer_preview
     asked_endpoints
     assert_owner
     backend
@@ -45,6 +46,7 @@ statements! {
     fail_inbound
     fail_parked
     fail_queued
+    flush_wal
     forget_inbound
     forget_models
     forget_rejections
@@ -81,6 +83,7 @@ statements! {
     park
     peek_slot
     pending_counts
+    preview_bell
     processed_inbound
     publication_state
     published_tables

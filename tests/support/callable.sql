@@ -12,6 +12,6 @@ from   pg_proc as p
 where  p.pronamespace = 'walhook'::regnamespace
 and    p.prorettype <> 'trigger'::regtype
 and    has_function_privilege('walhook_admin', p.oid, 'execute')
--- What explain_event stands on is called by it, as whoever asks.
+-- What explain_event and preview stand on is called by them, as whoever asks.
 and    (p.proname = 'explain_event' or p.proname <> all (walhook.explaining()))
 order  by p.proname collate "C"

@@ -14,6 +14,7 @@ pub const MIGRATIONS: &[(i32, &str)] = &[
     (6, include_str!("../../../sql/schema/0006_operate.sql")),
     (7, include_str!("../../../sql/schema/0007_tenants.sql")),
     (8, include_str!("../../../sql/schema/0008_keep.sql")),
+    (9, include_str!("../../../sql/schema/0009_preview.sql")),
 ];
 
 macro_rules! functions {
@@ -40,6 +41,7 @@ const FUNCTIONS: &[&str] = functions! {
     events_of
     json_or_null
     wants_event
+    ask_preview
     assert_owner
     bury_endpoint
     call_back
@@ -125,6 +127,8 @@ const FUNCTIONS: &[&str] = functions! {
     out_of_service
     pause
     plain_columns
+    preview
+    published_part
     recover
     redeliver
     refuse
@@ -134,6 +138,8 @@ const FUNCTIONS: &[&str] = functions! {
     resume
     retry_inbound
     rotate_secret
+    row_as_captured
+    row_of_key
     row_of_nulls
     run_inbound
     send_again
@@ -142,6 +148,7 @@ const FUNCTIONS: &[&str] = functions! {
     set_user
     shown_fields
     take_failure
+    take_preview
     take_secret
     take_slot
     unwatch
