@@ -66,6 +66,8 @@ pub(crate) enum Scenario {
     Outage,
     /// Providers' events, verified and committed.
     Inbound,
+    /// What the conditions of models and endpoints cost.
+    Conditions,
     /// Cost against the size of the log.
     GrowthLog,
     /// What operators ask of a long log.
@@ -86,7 +88,7 @@ const GROWTH: [Scenario; 5] = [
     Scenario::GrowthModels,
 ];
 
-const ORDINARY: [Scenario; 8] = [
+const ORDINARY: [Scenario; 9] = [
     Scenario::Backlog,
     Scenario::Live,
     Scenario::Latency,
@@ -95,6 +97,7 @@ const ORDINARY: [Scenario; 8] = [
     Scenario::Inserts,
     Scenario::Outage,
     Scenario::Inbound,
+    Scenario::Conditions,
 ];
 
 impl fmt::Display for Scenario {

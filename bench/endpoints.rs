@@ -75,8 +75,12 @@ async fn large(world: &World) -> Result<Vec<String>, Failed> {
     // The daemon registers its endpoints when it first runs.
     let mut consumer = kind.start(&site, &world.sink)?;
     consumer.streams(&site).await?;
+    world.until_quiet(consumer.pid).await;
     consumer.stop().await?;
-    site.client.execute(include_str!("sql/fill_large.sql"), &[&bytes]).await?;
+    let filled = site.client.execute(include_str!("sql/fill_large.sql"), &[&bytes]).await?;
+    if filled != count as u64 {
+        return Err(format!("{filled} of {count} endpoints were registered").into());
+    }
     world.sink.reset(false);
     let consumer = kind.start(&site, &world.sink)?;
     let what = "memory, large bodies";

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stderr, reason = "and standard error tells how far it is")]
 
 mod arguments;
+mod conditions;
 mod consumer;
 mod endpoints;
 mod growth;
@@ -66,6 +67,7 @@ async fn run(arguments: Arguments) -> Result<(), Failed> {
             Scenario::Endpoints => endpoints::endpoints(&world).await?,
             Scenario::Inserts => inserts::inserts(&world).await?,
             Scenario::Inbound => inbound::inbound(&world).await?,
+            Scenario::Conditions => conditions::conditions()?,
             Scenario::Outage => outage::outage(&world).await?,
             Scenario::GrowthLog => growth::log(&world).await?,
             Scenario::Questions => questions::questions(&world).await?,

@@ -162,6 +162,8 @@ async fn enums_domains_and_collations_mean_in_the_daemon_what_they_mean_in_the_t
     daemon.stop().await;
 }
 
+const UNDECIDED: &str = "none: its condition raised an error, so nobody knows whether it was to be sent; redeliver sends it";
+
 #[tokio::test]
 async fn a_condition_that_raises_fails_the_delivery_and_tells_once() {
     let world = World::new(
@@ -174,6 +176,9 @@ async fn a_condition_that_raises_fails_the_delivery_and_tells_once() {
     assert_eq!(told(&hooks), ["order.created 1"]);
     let failed = "select count(*) = 2 from walhook.webhook_log where status = 'failed'";
     world.database.becomes_true(failed).await;
+    let recovered = "select distinct action || ': ' || why_not from walhook.recover('a', '-infinity', dry_run => false)";
+    let recovered: String = world.database.query_one(recovered, &[]).await;
+    assert_eq!(recovered, UNDECIDED);
     let attempt = world
         .database
         .query("select error_class, error_message from walhook.webhook_attempt where error_class is not null", &[])

@@ -27,7 +27,9 @@ begin
         return;
     end if;
     for failed in
-        select a.event_id, a.delivery_id, a.payload is not null as has_body
+        select a.event_id, a.delivery_id, a.payload is not null as has_body,
+               -- No attempt was made, and the row is not kept to ask the condition of again.
+               a.error_class is not distinct from 'condition' as is_undecided
         from   (
                    select * from walhook.attempt        where outcome = 'failed'
                    union all
@@ -44,6 +46,7 @@ begin
         event_id := failed.event_id;
         delivery_id := failed.delivery_id;
         why_not := case
+                       when failed.is_undecided then 'its condition raised an error, so nobody knows whether it was to be sent; redeliver sends it'
                        when not dry_run         then walhook.send_again(failed.delivery_id)
                        when not failed.has_body then 'its body is not kept any more'
                    end;

@@ -16,16 +16,15 @@ with cancelled as (
     on conflict do nothing
 ), bodies as (
     delete from walhook.body as b
-    using  (select distinct event_id, shape from cancelled) as c
+    using  (select event_id, shape, count(*) as rows from cancelled group by event_id, shape) as c
     where  b.event_id = c.event_id
     and    b.shape = c.shape
-    and    not exists (
-               select
-               from   walhook.pending as other
-               where  other.event_id = c.event_id
-               and    other.shape = c.shape
-               -- The rows deleted above are still there to this statement's snapshot.
-               and    not exists (select from cancelled as gone where gone.delivery_id = other.delivery_id)
+    -- As in settle.
+    and    c.rows = (
+               select count(*)
+               from   walhook.pending as p
+               where  p.event_id = c.event_id
+               and    p.shape = c.shape
            )
 )
 select count(*) from cancelled

@@ -46,16 +46,15 @@ with holding as (
     on conflict do nothing
 ), bodies as (
     delete from walhook.body as b
-    using  (select distinct event_id, shape from expired) as x
+    using  (select event_id, shape, count(*) as rows from expired group by event_id, shape) as x
     where  b.event_id = x.event_id
     and    b.shape = x.shape
-    and    not exists (
-               select
-               from   walhook.pending as other
-               where  other.event_id = x.event_id
-               and    other.shape = x.shape
-               -- The rows deleted above are still there to this statement's snapshot.
-               and    not exists (select from expired as gone where gone.delivery_id = other.delivery_id)
+    -- As in settle.
+    and    x.rows = (
+               select count(*)
+               from   walhook.pending as p
+               where  p.event_id = x.event_id
+               and    p.shape = x.shape
            )
 )
 select delivery_id, key_hash, former_key_hash, state = 'retry' and not is_apart as is_retry

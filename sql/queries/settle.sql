@@ -16,16 +16,16 @@ with given as (
     returning p.delivery_id, p.event_id, p.shape
 ), bodies as (
     delete from walhook.body as b
-    using  (select distinct event_id, shape from settled) as s
+    using  (select event_id, shape, count(*) as rows from settled group by event_id, shape) as s
     where  b.event_id = s.event_id
     and    b.shape = s.shape
-    and    not exists (
-               select
-               from   walhook.pending as other
-               where  other.event_id = s.event_id
-               and    other.shape = s.shape
-               -- The rows deleted above are still there to this statement's snapshot.
-               and    not exists (select from settled as gone where gone.delivery_id = other.delivery_id)
+    -- The rows deleted above are still there to this statement's snapshot. Counted, since to look
+    -- each of them up among those deleted would be quadratic.
+    and    s.rows = (
+               select count(*)
+               from   walhook.pending as p
+               where  p.event_id = s.event_id
+               and    p.shape = s.shape
            )
 )
 select g.delivery_id

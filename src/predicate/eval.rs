@@ -30,7 +30,7 @@ pub(super) fn evaluate<'a>(node: &'a Node, row: &impl Row<'a>) -> Evaluated<'a> 
         Node::Column(side, column, of) => match row.field(*side, *column) {
             Field::Null => Ok(Value::Null),
             Field::NotCarried => Err(Stop::NotCarried),
-            Field::Text(text) => Ok(read(text, *of)?),
+            Field::Text(text) => read(text, *of),
         },
         Node::And(nodes) => connect(nodes.iter().map(|node| evaluate(node, row)), false),
         Node::Or(nodes) => connect(nodes.iter().map(|node| evaluate(node, row)), true),
@@ -43,10 +43,15 @@ pub(super) fn evaluate<'a>(node: &'a Node, row: &impl Row<'a>) -> Evaluated<'a> 
             let is = matches!(evaluate(inner, row)?, Value::Bool(value) if value == *wanted);
             Ok(Value::Bool(is != *negated))
         }
-        Node::Compare(comparison, class, sides) => match pair(sides)? {
-            None => Ok(Value::Null),
-            Some((left, right)) => compare(*comparison, *class, &left, &right),
-        },
+        Node::Compare(comparison, class, sides) => {
+            let (left, right) = (evaluate(&sides[0], row), evaluate(&sides[1], row));
+            // By reference: to move values out of their results costs more than comparing them.
+            match (&left, &right) {
+                (Err(stop), _) | (_, Err(stop)) => Err(*stop),
+                (Ok(left), Ok(right)) if left.is_null() || right.is_null() => Ok(Value::Null),
+                (Ok(left), Ok(right)) => compare(*comparison, *class, left, right),
+            }
+        }
         Node::Distinct(class, sides, negated) => {
             let (left, right) = (evaluate(&sides[0], row)?, evaluate(&sides[1], row)?);
             let differ = match (left.is_null(), right.is_null()) {
@@ -99,24 +104,27 @@ fn is_like(text: &[u8], pattern: &[u8], case: Case) -> Result<bool, EvalError> {
 }
 
 /// A column's text as its type: what PostgreSQL wrote, so that anything else is an error.
-fn read(text: &[u8], of: Type) -> Result<Value<'_>, EvalError> {
-    let bad = EvalError::BadText(of.name());
-    Ok(match of {
+fn read(text: &[u8], of: Type) -> Evaluated<'_> {
+    let whole = match of {
         Type::Bool => match text {
-            b"t" => Value::Bool(true),
-            b"f" => Value::Bool(false),
-            _ => return Err(bad),
+            b"t" => return Ok(Value::Bool(true)),
+            b"f" => return Ok(Value::Bool(false)),
+            _ => None,
         },
-        Type::Int2 | Type::Int4 | Type::Int8 => Value::Int(integer(text).ok_or(bad)?),
-        Type::Numeric => Value::Numeric(Numeric::of_output(text)),
-        Type::Float4 => Value::Float(Width::Single.read(text)?),
-        Type::Float8 => Value::Float(Width::Double.read(text)?),
-        Type::Date => Value::Int(time::date(text).ok_or(bad)?),
-        Type::Time => Value::Int(time::time(text).ok_or(bad)?),
-        Type::Timestamp => Value::Int(time::timestamp(text, Zone::None).ok_or(bad)?),
-        Type::TimestampTz => Value::Int(time::timestamp(text, Zone::Given).ok_or(bad)?),
-        _ => Value::Text(Cow::Borrowed(text)),
-    })
+        Type::Int2 | Type::Int4 | Type::Int8 => integer(text),
+        Type::Numeric => return Ok(Value::Numeric(Numeric::of_output(text))),
+        Type::Float4 => return Ok(Value::Float(Width::Single.read(text)?)),
+        Type::Float8 => return Ok(Value::Float(Width::Double.read(text)?)),
+        Type::Date => time::date(text),
+        Type::Time => time::time(text),
+        Type::Timestamp => time::timestamp(text, Zone::None),
+        Type::TimestampTz => time::timestamp(text, Zone::Given),
+        _ => return Ok(Value::Text(Cow::Borrowed(text))),
+    };
+    match whole {
+        Some(value) => Ok(Value::Int(value)),
+        None => Err(EvalError::BadText(of.name()).into()),
+    }
 }
 
 fn integer(text: &[u8]) -> Option<i64> {
