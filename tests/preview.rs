@@ -130,12 +130,12 @@ async fn a_preview_has_the_bytes_that_a_change_sends_whatever_the_types_and_sett
         shop.daemon.stop().await;
 
         let created = told[0].payload.as_deref().unwrap();
-        assert_eq!(without_id(created), without_id(&made.text()), "{identity}");
+        assert_eq!(without_id(created), without_id(made.text()), "{identity}");
         assert!(!created.contains("hush"), "{created}");
         told[0].is("item.created", "sent", "-", "-");
         // As it was when it was asked about: the note has not been changed.
         let deleted = without_id(told[2].payload.as_deref().unwrap());
-        let really = without_id(&sent[2].text()).replace("\\n!\"", "\\n\"");
+        let really = without_id(sent[2].text()).replace("\\n!\"", "\\n\"");
         assert_eq!(deleted, really, "{identity}");
     }
 }

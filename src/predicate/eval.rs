@@ -44,33 +44,25 @@ pub(super) fn evaluate<'a>(node: &'a Node, row: &impl Row<'a>) -> Evaluated<'a> 
             Ok(Value::Bool(is != *negated))
         }
         Node::Compare(comparison, class, sides) => {
-            let (left, right) = (evaluate(&sides[0], row), evaluate(&sides[1], row));
-            // By reference: to move values out of their results costs more than comparing them.
-            match (&left, &right) {
-                (Err(stop), _) | (_, Err(stop)) => Err(*stop),
-                (Ok(left), Ok(right)) if left.is_null() || right.is_null() => Ok(Value::Null),
-                (Ok(left), Ok(right)) => compare(*comparison, *class, left, right),
-            }
+            both(sides, row, |left, right| compare(*comparison, *class, left, right))
         }
         Node::Distinct(class, sides, negated) => {
-            let (left, right) = (evaluate(&sides[0], row)?, evaluate(&sides[1], row)?);
-            let differ = match (left.is_null(), right.is_null()) {
-                (false, false) => !is_equal(*class, &left, &right)?,
-                (a, b) => a != b,
-            };
-            Ok(Value::Bool(differ != *negated))
+            Ok(Value::Bool(differ(*class, sides, row)? != *negated))
         }
         Node::Tests(needle, tests, quantity) => {
-            let needle = evaluate(needle, row)?;
-            let outcomes = tests.iter().map(|test| holds(test, &needle, row));
+            let needle = evaluate(needle, row);
+            let needle = needle.as_ref().map_err(|stop| *stop)?;
+            let outcomes = tests.iter().map(|test| holds(test, needle, row));
             connect(outcomes, *quantity == Quantity::Any)
         }
-        Node::Like(sides, case, negated) => match pair(sides)? {
-            Some((Value::Text(text), Value::Text(pattern))) => {
-                Ok(Value::Bool(is_like(&text, &pattern, *case)? != *negated))
-            }
-            _ => Ok(Value::Null),
-        },
+        Node::Like(sides, case, negated) => {
+            both(sides, row, |text, pattern| match (text, pattern) {
+                (Value::Text(text), Value::Text(pattern)) => {
+                    Ok(Value::Bool(is_like(text, pattern, *case)? != *negated))
+                }
+                _ => Ok(Value::Null),
+            })
+        }
         Node::Arithmetic(operator, of, sides) => match pair(sides)? {
             None => Ok(Value::Null),
             Some((left, right)) => calculate(*operator, *of, left, right),
@@ -91,6 +83,33 @@ pub(super) fn evaluate<'a>(node: &'a Node, row: &impl Row<'a>) -> Evaluated<'a> 
             None => Ok(Value::Null),
             Some((document, by)) => member((*dialect, *key, *shape), document, &by),
         },
+    }
+}
+
+/// What `of` makes of two values; null where one of them is. By reference: to move values out of
+/// their results costs more than comparing them.
+fn both<'a>(
+    sides: &'a [Node; 2],
+    row: &impl Row<'a>,
+    of: impl FnOnce(&Value<'a>, &Value<'a>) -> Evaluated<'a>,
+) -> Evaluated<'a> {
+    let (left, right) = (evaluate(&sides[0], row), evaluate(&sides[1], row));
+    match (&left, &right) {
+        (Err(stop), _) | (_, Err(stop)) => Err(*stop),
+        (Ok(left), Ok(right)) if left.is_null() || right.is_null() => Ok(Value::Null),
+        (Ok(left), Ok(right)) => of(left, right),
+    }
+}
+
+/// Whether one is distinct from the other.
+fn differ<'a>(class: Class, sides: &'a [Node; 2], row: &impl Row<'a>) -> Result<bool, Stop> {
+    let (left, right) = (evaluate(&sides[0], row), evaluate(&sides[1], row));
+    match (&left, &right) {
+        (Err(stop), _) | (_, Err(stop)) => Err(*stop),
+        (Ok(left), Ok(right)) if left.is_null() || right.is_null() => {
+            Ok(left.is_null() != right.is_null())
+        }
+        (Ok(left), Ok(right)) => Ok(!is_equal(class, left, right)?),
     }
 }
 
@@ -174,13 +193,14 @@ fn connect<'a>(operands: impl Iterator<Item = Evaluated<'a>>, decisive: bool) ->
 }
 
 fn holds<'a>(test: &'a Test, needle: &Value<'a>, row: &impl Row<'a>) -> Evaluated<'a> {
-    let other = evaluate(&test.other, row)?;
+    let other = evaluate(&test.other, row);
+    let other = other.as_ref().map_err(|stop| *stop)?;
     if needle.is_null() || other.is_null() {
         return Ok(Value::Null);
     }
     match test.lift {
-        (from, to) if from == to => compare(test.comparison, test.class, needle, &other),
-        lift => compare(test.comparison, test.class, &cast(needle.clone(), lift)?, &other),
+        (from, to) if from == to => compare(test.comparison, test.class, needle, other),
+        lift => compare(test.comparison, test.class, &cast(needle.clone(), lift)?, other),
     }
 }
 

@@ -144,8 +144,8 @@ impl Session {
     ///
     /// [`StoreError::Statement`].
     pub async fn stuck_keys(&self, endpoint: EndpointId) -> Result<Vec<u64>, StoreError> {
-        let rows = self.rows("read stuck keys", sql::stuck_keys, &[&endpoint.0]).await?;
-        Ok(rows.iter().map(|row| row.get::<_, i64>(0) as u64).collect())
+        let row = self.one("read stuck keys", sql::stuck_keys, &[&endpoint.0]).await?;
+        Ok(row.get::<_, Vec<i64>>(0).into_iter().map(|key| key as u64).collect())
     }
 
     /// How long until the next retry of `endpoint` is due, but for those `in_memory`.

@@ -10,9 +10,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::num::NonZeroU64;
 use std::sync::{Arc, Weak};
-
-use uuid::Uuid;
 
 use crate::endpoint::Ordering;
 use crate::event::DeliveryId;
@@ -38,21 +37,58 @@ struct Busy {
     waiting: VecDeque<Arc<Job>>,
 }
 
+/// Small: after an outage there may be a million of them, most with nothing behind the retry.
 #[derive(Debug, Default)]
 struct Stuck {
-    /// The last delivery that was parked behind it; gone once it is committed.
-    last_parked: Weak<Job>,
-    /// The first of those that were parked behind it since its blocked rows were last asked for:
-    /// the answer knows nothing of it.
-    news: Option<Position>,
     /// The delivery that is to be retried, if that is what it is stuck behind.
-    retry: Option<DeliveryId>,
+    retry: Option<Retry>,
+    behind: Option<Box<Behind>>,
+}
+
+/// What is known of the queue behind a stuck key.
+#[derive(Debug, Default)]
+struct Behind {
+    /// The last delivery that was parked there; gone once it is committed.
+    last_parked: Weak<Job>,
+    /// The first of those that were parked since the blocked rows were last asked for: the answer
+    /// knows nothing of it.
+    news: Option<Position>,
     /// Blocked rows that were read, in order; the first may be under way.
     run: VecDeque<Arc<Job>>,
 }
 
-/// Stands for a retry that was in the queue when the lane began.
-const SOME_RETRY: DeliveryId = DeliveryId(Uuid::nil());
+/// Half of a delivery's id, which is enough to tell the retry of a key from what else has the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Retry(NonZeroU64);
+
+impl Retry {
+    /// Stands for a retry that was in the queue when the lane began.
+    const SOME: Self = Self(NonZeroU64::MAX);
+
+    fn of(delivery: DeliveryId) -> Self {
+        let (_, low) = delivery.0.as_u64_pair();
+        NonZeroU64::new(low).map_or(Self::SOME, Self)
+    }
+
+    fn is_of(self, delivery: DeliveryId) -> bool {
+        self == Self::SOME || self == Self::of(delivery)
+    }
+}
+
+impl Stuck {
+    fn behind(&mut self) -> &mut Behind {
+        self.behind.get_or_insert_default()
+    }
+
+    /// The first of the blocked rows that were read.
+    fn first(&self) -> Option<&Arc<Job>> {
+        self.behind.as_ref()?.run.front()
+    }
+
+    fn news(&self) -> Option<Position> {
+        self.behind.as_ref()?.news
+    }
+}
 
 /// Where a delivery may go.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,7 +123,7 @@ impl Keys {
         };
         for key in stuck {
             let key = if ordering == Ordering::Endpoint { 0 } else { key };
-            keys.stuck.insert(key, Stuck { retry: Some(SOME_RETRY), ..Stuck::default() });
+            keys.stuck.insert(key, Stuck { retry: Some(Retry::SOME), behind: None });
         }
         keys
     }
@@ -138,10 +174,10 @@ impl Keys {
     /// Later deliveries of its other key must not overtake a parked one either.
     fn park_behind(&mut self, job: &Arc<Job>) {
         for key in self.of(job) {
-            let stuck = self.stuck.entry(key).or_default();
-            stuck.last_parked = Arc::downgrade(job);
+            let behind = self.stuck.entry(key).or_default().behind();
+            behind.last_parked = Arc::downgrade(job);
             let position = job.delivery.event.position;
-            stuck.news = Some(stuck.news.map_or(position, |news| news.min(position)));
+            behind.news = Some(behind.news.map_or(position, |news| news.min(position)));
         }
     }
 
@@ -150,14 +186,11 @@ impl Keys {
         let mut next = Vec::new();
         for key in self.of(job) {
             if let Some(stuck) = self.stuck.get_mut(&key) {
-                if stuck.retry.is_some_and(|retry| retry == job.delivery.id || retry == SOME_RETRY)
-                {
-                    stuck.retry = None;
+                stuck.retry = stuck.retry.filter(|retry| !retry.is_of(job.delivery.id));
+                if stuck.first().is_some_and(|first| first.delivery.id == job.delivery.id) {
+                    stuck.behind().run.pop_front();
                 }
-                if stuck.run.front().is_some_and(|first| first.delivery.id == job.delivery.id) {
-                    stuck.run.pop_front();
-                }
-                match stuck.run.front() {
+                match stuck.first() {
                     Some(job) => next.push(Arc::clone(job)),
                     None if self.ordering == Ordering::Endpoint => {
                         self.stuck.remove(&key);
@@ -175,9 +208,7 @@ impl Keys {
     pub(super) fn is_gone(&mut self, delivery: DeliveryId, keys: [u64; 2], is_retry: bool) {
         for key in self.among(keys) {
             let Some(stuck) = self.stuck.get_mut(&key) else { continue };
-            if is_retry && stuck.retry.is_some_and(|id| id == delivery || id == SOME_RETRY) {
-                stuck.retry = None;
-            }
+            stuck.retry = stuck.retry.filter(|retry| !(is_retry && retry.is_of(delivery)));
             match stuck.retry {
                 Some(_) => {}
                 None if self.ordering == Ordering::Endpoint => drop(self.stuck.remove(&key)),
@@ -221,11 +252,13 @@ impl Keys {
             if let Some(busy) = self.busy.get_mut(key) {
                 busy.is_under_way = false;
             }
-            self.stuck.entry(*key).or_default().retry = Some(job.delivery.id);
+            self.stuck.entry(*key).or_default().retry = Some(Retry::of(job.delivery.id));
         }
         while let Some(key) = keys.pop() {
             // What was read of the blocked rows is still in the queue.
-            self.stuck.entry(key).or_default().run.clear();
+            if let Some(behind) = self.stuck.entry(key).or_default().behind.as_mut() {
+                behind.run.clear();
+            }
             let Some(busy) = self.busy.get_mut(&key) else { continue };
             let waiting = std::mem::take(&mut busy.waiting);
             // Another delivery may be under way on the other key of one that waited.
@@ -259,10 +292,11 @@ impl Keys {
         let blocked = self.block_stuck(&mut waiting);
         waiting.sort_by_key(|job| job.delivery.event.position);
         for (key, stuck) in &mut self.stuck {
-            match stuck.run.front() {
-                Some(first) if has_key(first) => stuck.run.truncate(1),
+            let Some(run) = stuck.behind.as_mut().map(|behind| &mut behind.run) else { continue };
+            match run.front() {
+                Some(first) if has_key(first) => run.truncate(1),
                 Some(_) => {
-                    stuck.run.clear();
+                    run.clear();
                     self.to_read.push_back(*key);
                 }
                 None => {}
@@ -307,10 +341,12 @@ impl Keys {
             match self.stuck.get_mut(&key) {
                 // It has got stuck anew; when the retry has ended it is read.
                 Some(stuck) if stuck.retry.is_some() => {}
-                Some(stuck) => {
-                    stuck.news = None;
-                    return Some((key, stuck.last_parked.strong_count() == 0));
+                Some(Stuck { behind: Some(behind), .. }) => {
+                    behind.news = None;
+                    return Some((key, behind.last_parked.strong_count() == 0));
                 }
+                // What may be there was there before this lane.
+                Some(_) => return Some((key, true)),
                 None => {}
             }
         }
@@ -325,14 +361,14 @@ impl Keys {
     ) -> Option<Arc<Job>> {
         let known = rows.iter().take_while(|job| !self.has_news_before(job)).count();
         // What was parked while the queue was asked is not in its answer.
-        let is_cut = known < rows.len() || self.stuck.get(&key).is_some_and(|s| s.news.is_some());
+        let is_cut = known < rows.len() || self.stuck.get(&key).is_some_and(|s| s.news().is_some());
         rows.truncate(known);
         let Some(first) = rows.first().cloned() else {
             let is_free = !self.busy.contains_key(&key)
                 && self
                     .stuck
                     .get(&key)
-                    .is_some_and(|stuck| stuck.retry.is_none() && stuck.run.is_empty());
+                    .is_some_and(|stuck| stuck.retry.is_none() && stuck.first().is_none());
             match (is_complete && !is_cut, is_free) {
                 (true, true) => drop(self.stuck.remove(&key)),
                 (false, _) => self.to_read.push_back(key),
@@ -349,21 +385,21 @@ impl Keys {
                 || self
                     .stuck
                     .get(key)
-                    .is_some_and(|stuck| stuck.retry.is_some() || !stuck.run.is_empty())
+                    .is_some_and(|stuck| stuck.retry.is_some() || stuck.first().is_some())
         };
         if keys.iter().any(is_held) {
             return None;
         }
         for other in keys.into_iter().filter(|other| *other != key) {
-            self.stuck.entry(other).or_default().run.push_back(Arc::clone(&first));
+            self.stuck.entry(other).or_default().behind().run.push_back(Arc::clone(&first));
         }
-        self.stuck.entry(key).or_default().run = rows.into();
+        self.stuck.entry(key).or_default().behind().run = rows.into();
         Some(first)
     }
 
     /// Whether something that goes before `job` was parked since its keys were last asked for.
     fn has_news_before(&self, job: &Job) -> bool {
-        let news = |key| self.stuck.get(&key).and_then(|stuck| stuck.news);
+        let news = |key| self.stuck.get(&key).and_then(Stuck::news);
         self.of(job).filter_map(news).any(|news| news < job.delivery.event.position)
     }
 
