@@ -102,6 +102,7 @@ async fn filled(world: &World, fill: &str, size: u64) -> Result<Run, Failed> {
     site.client.batch_execute("delete from walhook.attempt").await?;
     fill_by_pieces(&site, fill, size).await?;
     site.client.batch_execute("vacuum (analyze) walhook.attempt, walhook.pending").await?;
+    world.until_vacuumed().await?;
     load(&site, world.arguments.rows).await?;
     let what = format!("growth, {size} rows");
     drain_site(world, kind, site, (world.arguments.rows, &what)).await

@@ -100,6 +100,15 @@ impl World {
         measure::until_quiet(pid, self.postmaster()).await
     }
 
+    /// Waits for the end of autovacuum workers: all that one has used counts when it ends.
+    pub(crate) async fn until_vacuumed(&self) -> Result<(), Failed> {
+        let sql = "select count(*) from pg_stat_activity where backend_type = 'autovacuum worker'";
+        while self.admin.query_one(sql, &[]).await?.try_get::<_, i64>(0)? > 0 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        self.checkpoint().await
+    }
+
     /// Writes out what the load left behind, so that no run pays for the one before.
     pub(crate) async fn checkpoint(&self) -> Result<(), Failed> {
         Ok(self.admin.batch_execute("checkpoint").await?)

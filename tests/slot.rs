@@ -40,6 +40,20 @@ async fn a_daemon_without_init_names_the_command() {
 }
 
 #[tokio::test]
+async fn a_daemon_on_the_schema_of_an_older_version_names_the_command() {
+    let hooks = Hooks::ok().await;
+    let (database, site) = site(Pg::shared(), &hooks).await;
+    site.init().await;
+    let newest = "delete from walhook.migration where version = (select max(version) from walhook.migration)";
+    database.execute(newest).await;
+    let needed: i32 =
+        database.query_one("select max(version) + 1 from walhook.migration", &[]).await;
+    let said = gives_up(&site).await;
+    let wanted = format!("this walhook needs {needed}: run `walhook init`");
+    assert!(said.contains(&wanted), "{said}");
+}
+
+#[tokio::test]
 async fn a_slot_that_is_gone_or_of_another_kind_is_named() {
     let hooks = Hooks::ok().await;
     let (database, site) = site(Pg::shared(), &hooks).await;

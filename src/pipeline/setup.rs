@@ -140,6 +140,16 @@ pub enum TakeoverError {
         /// The slot.
         slot: String,
     },
+    /// Another version of walhook was installed last.
+    #[error(
+        "walhook's schema is of version {installed}, and this walhook needs {needed}: run `walhook init`"
+    )]
+    OutdatedSchema {
+        /// The version that is there.
+        installed: i32,
+        /// The version that statements are written for.
+        needed: i32,
+    },
     /// The database is a copy of another one.
     #[error(
         "this database cluster ({now}) is not the one that the checkpoint was made on ({then}): \

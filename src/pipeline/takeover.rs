@@ -28,6 +28,7 @@ use crate::event::job::Entry;
 use crate::ledger::{self, Ledger};
 use crate::lsn::{Lsn, Position};
 use crate::replication::{Session, Stream, System};
+use crate::store::schema::MIGRATIONS;
 use crate::store::{self, Checkpoint, Lines, SharedSession};
 
 /// Connections that all lanes together may have open, beyond one each.
@@ -171,11 +172,19 @@ struct Begun {
 
 impl Setup {
     async fn last_checkpoint(&self, shared: &SharedSession) -> Result<Checkpoint, TakeoverError> {
-        let checkpoint = match shared.get().await?.latest_checkpoint(&self.slot).await {
+        let session = shared.get().await?;
+        let checkpoint = match session.latest_checkpoint(&self.slot).await {
             Err(error) if error.is_missing_schema() => None,
             checkpoint => checkpoint?,
         };
-        checkpoint.ok_or_else(|| TakeoverError::NotInstalled { slot: self.slot.clone() })
+        let not_installed = || TakeoverError::NotInstalled { slot: self.slot.clone() };
+        let checkpoint = checkpoint.ok_or_else(not_installed)?;
+        let (installed, needed) = (session.installed_version().await?, MIGRATIONS.len() as i32);
+        // A newer one has everything that this version needs.
+        match installed < needed {
+            true => Err(TakeoverError::OutdatedSchema { installed, needed }),
+            false => Ok(checkpoint),
+        }
     }
 
     /// Finds out where the former holder stopped, and what is where since then.

@@ -263,7 +263,12 @@ impl Session {
         Ok((state, row.get("has_migrations")))
     }
 
-    async fn installed_version(&self) -> Result<i32, StoreError> {
+    /// The version of the schema that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Statement`].
+    pub async fn installed_version(&self) -> Result<i32, StoreError> {
         let row = self.one("read the schema's version", sql::installed_version, &[]).await?;
         Ok(row.get(0))
     }
