@@ -133,6 +133,9 @@ async fn a_preview_has_the_bytes_that_a_change_sends_whatever_the_types_and_sett
         assert_eq!(without_id(created), without_id(made.text()), "{identity}");
         assert!(!created.contains("hush"), "{created}");
         told[0].is("item.created", "sent", "-", "-");
+        let nothing_new = "changes is empty, since nothing has changed";
+        told[1].is("item.updated", "sent", nothing_new, "-");
+        assert_eq!(told[1].json()["object"], told[0].json()["object"], "{identity}");
         // As it was when it was asked about: the note has not been changed.
         let deleted = without_id(told[2].payload.as_deref().unwrap());
         let really = without_id(sent[2].text()).replace("\\n!\"", "\\n\"");
@@ -206,6 +209,43 @@ async fn what_would_not_be_sent_is_told_with_the_reason_and_the_fix() {
 }
 
 #[tokio::test]
+async fn a_key_means_what_the_callers_settings_make_of_it() {
+    let table = "create table items (at timestamptz primary key, n int); \
+                 insert into items values ('2026-03-01 03:00Z', 1), ('2026-03-01 12:00Z', 2)";
+    let shop = Shop::open(table, "").await;
+    let asking = shop.database.connect().await;
+    asking.client.batch_execute("set timezone = 'Asia/Tokyo'").await.unwrap();
+    let told = preview(&asking.client, "'crm', 'items', '{\"at\": \"2026-03-01 12:00\"}'").await;
+    assert_eq!(told[0].json()["object"]["n"], 1);
+    shop.daemon.stop().await;
+}
+
+#[tokio::test]
+async fn rows_without_an_identity_are_made_and_neither_changed_nor_deleted() {
+    let table = "create table items (id int primary key, note text); insert into items values (1)";
+    let setup = "alter table items replica identity nothing";
+    let shop = Shop::open(table, setup).await;
+    let told = shop.preview("'crm', 'items', '{\"id\": 1}'").await;
+    told[0].is("item.created", "sent", "-", "-");
+    let reason =
+        "PostgreSQL refuses to update or delete rows of a published table without replica identity";
+    let fix = "alter table public.items replica identity full";
+    told[1].is("item.updated", "not sent", reason, fix);
+    told[2].is("item.deleted", "not sent", reason, fix);
+    shop.daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_key_only_includes_is_no_part_of_it() {
+    let table = "create table items (id int, note text, primary key (id) include (note)); \
+                 insert into items values (1, 'a')";
+    let shop = Shop::open(table, "alter table items replica identity default").await;
+    let told = shop.preview("'crm', 'items', '{\"id\": 1}'").await;
+    assert_eq!(told[2].json()["object"], json!({"id": 1}));
+    shop.daemon.stop().await;
+}
+
+#[tokio::test]
 async fn a_row_that_the_publication_leaves_out_is_said_to_be() {
     let shop = Shop::open(PLAIN, "").await;
     let publication: String =
@@ -258,6 +298,10 @@ async fn a_question_that_cannot_be_answered_is_refused_by_what_is_wrong() {
             "Call it outside, or in one that is read committed."
         ]
     );
+    client.batch_execute("begin read only").await.unwrap();
+    let told = shop.refused(&format!("'crm', 'items', {key}")).await;
+    client.batch_execute("rollback").await.unwrap();
+    assert_eq!(told[0], "preview: a read-only transaction cannot ask the daemon");
     let told = shop.preview("'crm', 'items', '{\"id\": 9}'").await;
     let no_row = "public.items has no row {\"id\": 9} now, or none that you see";
     told[0].is("-", "no row", no_row, "-");

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use support::daemon::{Site, endpoint};
 use support::hooks::{Hook, Hooks, Latch, PATIENCE, Reply};
+use support::inbound::installed;
 use support::pg::{Database, Pg};
+use walhook::store::STATEMENTS;
 
 async fn items() -> Database {
     let database = Pg::shared().database().await;
@@ -577,4 +579,39 @@ async fn a_backlog_of_retries_does_not_starve_first_attempts() {
     assert!(between < ROWS / 2, "{between} retries went first");
     hooks.arrived(2 * ROWS + 1).await;
     daemon.stop().await;
+}
+
+/// Of one event, for an endpoint that is gone and one that is not, under two templates.
+const TWO_SHAPES: &str = "
+    insert into walhook.endpoint (name, url, signature)
+    values ('gone', 'https://a.example.com', '{standard}'), ('here', 'https://b.example.com', '{standard}');
+    update walhook.endpoint set removed_at = now() where name = 'gone';
+    insert into walhook.body (event_id, shape, body) values ('evt_1', 1, '{}'), ('evt_1', 2, '{}');
+    insert into walhook.pending
+           (delivery_id, endpoint_id, commit_lsn, ordinal, event_id, event_type, committed_at, key_hash, former_key_hash, shape,
+            bytes, state, next_at)
+    select gen_random_uuid(), e.id, '0/1', 1, 'evt_1', 'a.b', now(), 1, 1, case e.name when 'gone' then 1 else 2 end,
+           2, 'retry', now() + interval '1 h'
+    from   walhook.endpoint as e";
+
+#[tokio::test]
+async fn a_body_that_a_cancelled_row_came_to_share_stays_for_the_other() {
+    let database = installed(Pg::shared()).await;
+    database.execute(TWO_SHAPES).await;
+    let (name, cancel) = ("cancel_pending", database.connect().await);
+    let (_, cancel_pending) = STATEMENTS.iter().find(|(other, _)| *other == name).unwrap();
+    let rescheduled =
+        "begin; update walhook.pending set shape = 2, version = version + 1 where shape = 1";
+    database.execute(rescheduled).await;
+    let cancelling = tokio::spawn(async move { cancel.client.query(*cancel_pending, &[]).await });
+    let watching = database.connect().await;
+    let waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '-- cancel_pending%' \
+                 and datname = current_database()";
+    while watching.client.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
+    database.execute("commit").await;
+    let cancelled: i64 = cancelling.await.unwrap().unwrap()[0].get(0);
+    assert_eq!(cancelled, 1);
+    let left =
+        "select count(*) from walhook.pending as p join walhook.body as b using (event_id, shape)";
+    assert_eq!(database.query_one::<i64>(left, &[]).await, 1, "it can still be sent");
 }

@@ -35,7 +35,7 @@ begin
         fix := 'ask about a table of your own';
     elsif class.relispartition then
         reason := format('%s is a partition: its changes belong to %s', relation, class.root::regclass);
-        fix := format('select * from walhook.explain_event(%L, …)', class.root::regclass);
+        fix := format('ask about %s', class.root::regclass);
     elsif class.relkind not in ('r', 'p') then
         reason := format('%s is not a table', relation);
         fix := 'ask about the tables it reads from';

@@ -8,12 +8,13 @@ declare
     example   text;
     given     record;
     type_name text;
+    plain     text;
     predicate text;
 begin
     select format('{%s}', string_agg(format('%s: …', to_json(a.attname)), ', ' order by a.attnum))
     into   example
     from   pg_index     as i
-    join   pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+    join   pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
     where  i.indrelid = relation
     and    i.indisprimary;
     example := format('Give the row''s key as in ''%s''.', coalesce(nullif(example, '{}'), '{"id": 42}'));
@@ -25,7 +26,7 @@ begin
     select a.attname
     into   given
     from   pg_index     as i
-    join   pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+    join   pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
     where  i.indrelid = relation
     and    i.indisprimary
     and    not key ? a.attname
@@ -45,12 +46,13 @@ begin
         and    a.attname = given.name
         and    not a.attisdropped;
         begin
-            execute format('select %L::%s', given.text, type_name);
+            -- As the caller's settings mean it; the predicate may be read under others.
+            execute format('select walhook.plain_text(%L::%s)', given.text, type_name) into plain;
         exception
             when data_exception or integrity_constraint_violation then
                 perform walhook.refuse('key', format('%I is of type %s, which %L is not', given.name, type_name, left(given.text, 100)), example);
         end;
-        predicate := concat_ws(' and ', predicate, format('r.%I = %L::%s', given.name, given.text, type_name));
+        predicate := concat_ws(' and ', predicate, format('r.%I = %L::%s', given.name, plain, type_name));
     end loop;
     return predicate;
 end

@@ -22,6 +22,9 @@ begin
         perform walhook.refuse('preview', format('a transaction that is %s would not see the daemon''s answer', current_setting('transaction_isolation')),
             'Call it outside, or in one that is read committed.');
     end if;
+    if current_setting('transaction_read_only')::boolean then
+        perform walhook.refuse('preview', 'a read-only transaction cannot ask the daemon', 'Call it on the primary, in a transaction that may write.');
+    end if;
     select c.reason, c.fix into reason, fix from walhook.capture_fault(relation) as c;
     if reason is not null then
         verdict := 'not captured';
@@ -58,7 +61,7 @@ begin
         if clock_timestamp() > deadline then
             verdict := 'waits';
             reason := 'the daemon has not answered in 10 s';
-            fix := 'it may be behind: select * from walhook.replication_health; or see its log';
+            fix := 'it may be behind: select * from walhook.replication_health';
             return next;
             return;
         end if;
@@ -83,8 +86,12 @@ begin
         fix := fate.fix;
         if change.answer in ('held', 'fails') or change.answer = 'sent' and verdict in ('sent', 'depends') then
             verdict := change.answer;
-            reason := change.remark;
+            reason := coalesce(change.remark, case when event = 'updated' and payload is not null then 'changes is empty, since nothing has changed' end);
             fix := null;
+        elsif change.answer is null and event <> 'created' and not captured @? '$.columns[*] ? (@.in_identity == true)' then
+            verdict := 'not sent';
+            reason := 'PostgreSQL refuses to update or delete rows of a published table without replica identity';
+            fix := format('alter table %s replica identity full', relation);
         elsif change.answer is null and verdict = 'sent' then
             verdict := 'not sent';
             reason := 'nothing that the endpoint sees has changed';
@@ -93,5 +100,5 @@ begin
     end loop;
 end
 $$;
-comment on function walhook.preview(text, regclass, jsonb) is 'What this endpoint would be sent, after filters, redaction and its transform, if the row of the relation with this key, as in {"id": 42}, were created, updated or deleted as it is now. Nothing is sent; the event ids are made up. The daemon must be running; it answers within a second or so.';
+comment on function walhook.preview(text, regclass, jsonb) is 'What this endpoint would be sent, after filters, redaction and its transform, if the row of the relation with this key, as in {"id": 42}, were created, updated or deleted as it is now, by the configuration that is committed. Nothing is sent; the event ids are made up. The daemon must be running; it answers within a second or so.';
 revoke all on function walhook.preview(text, regclass, jsonb) from public;

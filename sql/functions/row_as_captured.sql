@@ -17,7 +17,7 @@ declare
     select_list text;
 begin
     select p.columns, p.row_filter into part from walhook.published_part(relation) as p;
-    -- What of a column says null to "is null" may be a row of nulls.
+    -- "is null" is true of a composite value whose fields are all null, too.
     select string_agg(format('case num_nulls(r.%1$I) when 0 then format(''%%s'', r.%1$I) end', a.attname), ', ' order by a.attnum)
     into   select_list
     from   pg_attribute as a
@@ -37,7 +37,7 @@ begin
                    'columns',  jsonb_agg(jsonb_build_object(
                        'name',        a.attname,
                        'type',        a.atttypid::bigint,
-                       'in_identity', c.relreplident = 'f' or a.attnum = any (coalesce(i.indkey::int2[], '{}')),
+                       'in_identity', c.relreplident = 'f' or a.attnum = any (coalesce((i.indkey::int2[])[0:i.indnkeyatts - 1], '{}')),
                        'text',        texts[a.place]) order by a.place))
         from   pg_class as c
         cross  join lateral (

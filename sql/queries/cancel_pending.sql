@@ -16,7 +16,13 @@ with cancelled as (
     on conflict do nothing
 ), bodies as (
     delete from walhook.body as b
-    using  (select event_id, shape, count(*) as rows from cancelled group by event_id, shape) as c
+    using  (
+               -- Of a row that got another shape meanwhile, the snapshot below counts the former one.
+               select gone.event_id, gone.shape, count(*) as rows
+               from   cancelled as gone
+               join   walhook.pending as p on p.delivery_id = gone.delivery_id and p.shape = gone.shape
+               group  by gone.event_id, gone.shape
+           ) as c
     where  b.event_id = c.event_id
     and    b.shape = c.shape
     -- As in settle.

@@ -46,7 +46,13 @@ with holding as (
     on conflict do nothing
 ), bodies as (
     delete from walhook.body as b
-    using  (select event_id, shape, count(*) as rows from expired group by event_id, shape) as x
+    using  (
+               -- Of a row that got another shape meanwhile, the snapshot below counts the former one.
+               select gone.event_id, gone.shape, count(*) as rows
+               from   expired as gone
+               join   walhook.pending as p on p.delivery_id = gone.delivery_id and p.shape = gone.shape
+               group  by gone.event_id, gone.shape
+           ) as x
     where  b.event_id = x.event_id
     and    b.shape = x.shape
     -- As in settle.

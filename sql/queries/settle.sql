@@ -19,8 +19,9 @@ with given as (
     using  (select event_id, shape, count(*) as rows from settled group by event_id, shape) as s
     where  b.event_id = s.event_id
     and    b.shape = s.shape
-    -- The rows deleted above are still there to this statement's snapshot. Counted, since to look
-    -- each of them up among those deleted would be quadratic.
+    -- The rows deleted above are still there to this statement's snapshot, in the same shape, since
+    -- another one would have raised the version. Counted, since to look each of them up among those
+    -- deleted would be quadratic.
     and    s.rows = (
                select count(*)
                from   walhook.pending as p

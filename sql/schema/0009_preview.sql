@@ -17,7 +17,7 @@ create unlogged table walhook.preview_answer (
     constraint preview_answer_pkey primary key (asked, place),
     constraint preview_answer_verdict_known check (verdict in ('sent', 'held', 'fails'))
 );
-comment on table walhook.preview_answer is 'What the daemon answers to walhook.preview, which takes it away; the daemon forgets what is left.';
+comment on table walhook.preview_answer is 'What the daemon answers to walhook.preview, which takes it away; what nobody took for a minute goes with the next answer.';
 comment on column walhook.preview_answer.asked is 'Which call of preview it is for.';
 comment on column walhook.preview_answer.place is 'Order; 0 is no event, and says that the answer is complete.';
 comment on column walhook.preview_answer.endpoint_id is 'The receiver.';

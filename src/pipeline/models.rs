@@ -38,12 +38,34 @@ pub(super) async fn bind(
         );
     }
     let mut models = Vec::with_capacity(bound.len());
-    for (oid, (table, model)) in bound {
-        let columns = session.good_columns(oid).await?;
-        let known = columns.into_iter().map(|(attnum, name)| KnownColumn { attnum, name });
-        models.push((table, BoundModel { known_columns: known.collect(), ..model }));
+    for (table, model) in bound.into_values() {
+        models.push((table, with_known_columns(session, model).await?));
     }
     Ok(models)
+}
+
+/// Binds the model of one table alone.
+pub(super) async fn bind_one(
+    session: &Session,
+    setup: &Setup,
+    declared: &Declared,
+    (oid, table): (u32, TableName),
+) -> Result<BoundModel, StoreError> {
+    let model = declared.models.iter().find(|model| model.table == table);
+    let model = match model {
+        Some(model) => BoundModel { oid, ..unbound(model, &declared.event_types) },
+        None => setup.routing.undeclared(oid, &table.schema, &table.name),
+    };
+    with_known_columns(session, model).await
+}
+
+async fn with_known_columns(
+    session: &Session,
+    model: BoundModel,
+) -> Result<BoundModel, StoreError> {
+    let columns = session.good_columns(model.oid).await?;
+    let known = columns.into_iter().map(|(attnum, name)| KnownColumn { attnum, name });
+    Ok(BoundModel { known_columns: known.collect(), ..model })
 }
 
 /// Notes which columns a table has when all is well with it.

@@ -7,12 +7,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use uuid::Uuid;
 
 use super::models;
 use super::setup::Setup;
 use crate::capture::{Capture, CaptureError, Captured};
 use crate::change::{Change, OldTuple, ReplicaIdentity, Row, Span, Tuple};
+use crate::config::TableName;
 use crate::decode::{Message, Relation, RelationColumn};
 use crate::endpoint::{Endpoint, EndpointId};
 use crate::lsn::Lsn;
@@ -20,7 +22,8 @@ use crate::route::{BoundModel, EventKind, Routed, Router, RouterError, RouterSet
 use crate::store::catalog::{CatalogError, describe};
 use crate::store::{Previewed, Session, SharedSession, StoreError, chain};
 
-/// What `walhook.preview` keeps to; anybody can write a longer message.
+/// What `walhook.preview` keeps to: beyond what anybody reads in psql, and little in memory. Anybody
+/// can write a longer message.
 const MOST_BYTES: usize = 4 << 20;
 
 /// Questions that may wait. One that finds no place is not answered, and its asker says so.
@@ -35,8 +38,16 @@ pub(super) struct Asked(mpsc::Sender<Bytes>);
 impl Asked {
     /// Takes a question; never waits.
     pub(super) fn hear(&self, question: Bytes) {
-        if question.len() > MOST_BYTES || self.0.try_send(question).is_err() {
-            tracing::debug!("a preview is not answered: too large, or too many at once");
+        if question.len() > MOST_BYTES {
+            tracing::debug!("a preview is not answered: its row is too large");
+            return;
+        }
+        match self.0.try_send(question) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                tracing::debug!("a preview is not answered: too many at once");
+            }
+            Err(TrySendError::Closed(_)) => tracing::error!("the task that answers previews broke"),
         }
     }
 }
@@ -98,13 +109,9 @@ impl Previewer {
     /// Answers until the pipeline is dropped.
     pub(super) async fn run(mut self) {
         while let Some(question) = self.questions.recv().await {
-            match self.answer(&question).await {
-                Ok(()) => {}
-                // Whoever forges questions must not fill the log.
-                Err(error @ (Unanswered::Malformed(_) | Unanswered::Capture(_))) => {
-                    tracing::debug!(error = %chain(&error), "a preview is not answered");
-                }
-                Err(error) => tracing::warn!(error = %chain(&error), "a preview is not answered"),
+            // Anybody can write questions that fail, and must not fill the log with them.
+            if let Err(error) = self.answer(&question).await {
+                tracing::debug!(error = %chain(&error), "a preview is not answered");
             }
         }
     }
@@ -118,7 +125,7 @@ impl Previewer {
                 system_identifier: self.system_identifier,
                 ..self.setup.routing.clone()
             };
-            let mut router = Router::new(settings, model, vec![Arc::new(endpoint)])?;
+            let mut router = Router::new(settings, vec![model], vec![Arc::new(endpoint)])?;
             let mut routed = Vec::new();
             for (kind, change) in self.changes(&session, &question).await? {
                 router.route(&change, &mut routed);
@@ -135,13 +142,14 @@ impl Previewer {
         &self,
         session: &Session,
         question: &Question,
-    ) -> Result<Option<(Vec<BoundModel>, Endpoint)>, StoreError> {
+    ) -> Result<Option<(BoundModel, Endpoint)>, StoreError> {
         let declared = self.setup.config.declared(&session.configuration().await?);
-        let models = models::bind(session, &self.setup, &declared).await?.into_iter();
-        let models = models.map(|(_, model)| model).filter(|model| model.oid == question.relation);
+        let table = TableName { schema: question.schema.clone(), name: question.name.clone() };
+        let model = models::bind_one(session, &self.setup, &declared, (question.relation, table));
+        let model = model.await?;
         let mut endpoints = declared.endpoints.into_iter();
         let endpoint = endpoints.find(|endpoint| endpoint.id.0 == question.endpoint);
-        Ok(endpoint.filter(|endpoint| !endpoint.is_faulty).map(|found| (models.collect(), found)))
+        Ok(endpoint.filter(|endpoint| !endpoint.is_faulty).map(|found| (model, found)))
     }
 
     /// The row made, changed and deleted in one transaction.
@@ -200,11 +208,8 @@ impl Question {
             _ => OldTuple::Key(self.key(&new)),
         };
         if self.columns.iter().any(|column| column.in_identity) {
-            let former = match self.identity {
-                'f' => old.clone(),
-                _ => OldTuple::Unknown,
-            };
-            rows.push((EventKind::Updated, Row::Update { old: former, new }));
+            // Were the old row the same, nothing would have changed, and nothing be sent.
+            rows.push((EventKind::Updated, Row::Update { old: OldTuple::Unknown, new }));
             rows.push((EventKind::Deleted, Row::Delete { old }));
         }
         rows

@@ -127,6 +127,7 @@ const FUNCTIONS: &[&str] = functions! {
     out_of_service
     pause
     plain_columns
+    plain_text
     preview
     published_part
     recover
