@@ -172,11 +172,12 @@ impl Lane {
                 self.fetch_failed(&error, now);
             }
             Fetched::Run(run, Ok(Some(rows))) => {
-                if rows.0.is_empty() && !run.1 {
+                let jobs = self.queued(rows);
+                let first = self.keys.take_run(run, jobs);
+                if first.is_none() && !run.1 {
                     self.fetch_again = Some(now + REREAD);
                 }
-                let jobs = self.queued(rows);
-                self.admitted.extend(self.keys.take_run(run, jobs));
+                self.admitted.extend(first);
             }
             Fetched::Expired(Ok(expired)) => self.take_expired(&expired),
             Fetched::Expired(Err(error)) => self.fetch_failed(&error, now),

@@ -48,10 +48,11 @@ struct Stuck {
 /// What is known of the queue behind a stuck key.
 #[derive(Debug, Default)]
 struct Behind {
-    /// The last delivery that was parked there; gone once it is committed.
-    last_parked: Weak<Job>,
-    /// The first of those that were parked since the blocked rows were last asked for: the answer
-    /// knows nothing of it.
+    /// Deliveries that were parked there; each is gone once it is committed, and not always in
+    /// order: a row that somebody has locked is left for later.
+    parked: Vec<Weak<Job>>,
+    /// The first of those that were not committed when the blocked rows were last asked for, or
+    /// parked since: the answer may lack it.
     news: Option<Position>,
     /// Blocked rows that were read, in order; the first may be under way.
     run: VecDeque<Arc<Job>>,
@@ -175,7 +176,11 @@ impl Keys {
     fn park_behind(&mut self, job: &Arc<Job>) {
         for key in self.of(job) {
             let behind = self.stuck.entry(key).or_default().behind();
-            behind.last_parked = Arc::downgrade(job);
+            if behind.parked.len() == behind.parked.capacity() {
+                // Before it grows: most of them are committed.
+                behind.parked.retain(|parked| parked.strong_count() > 0);
+            }
+            behind.parked.push(Arc::downgrade(job));
             let position = job.delivery.event.position;
             behind.news = Some(behind.news.map_or(position, |news| news.min(position)));
         }
@@ -342,8 +347,10 @@ impl Keys {
                 // It has got stuck anew; when the retry has ended it is read.
                 Some(stuck) if stuck.retry.is_some() => {}
                 Some(Stuck { behind: Some(behind), .. }) => {
-                    behind.news = None;
-                    return Some((key, behind.last_parked.strong_count() == 0));
+                    behind.parked.retain(|parked| parked.strong_count() > 0);
+                    let parked = behind.parked.iter().filter_map(Weak::upgrade);
+                    behind.news = parked.map(|job| job.delivery.event.position).min();
+                    return Some((key, behind.parked.is_empty()));
                 }
                 // What may be there was there before this lane.
                 Some(_) => return Some((key, true)),

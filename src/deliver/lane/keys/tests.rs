@@ -353,6 +353,23 @@ fn what_is_blocked_while_its_key_is_read_is_not_overtaken() {
 }
 
 #[test]
+fn a_row_that_is_not_written_yet_is_not_overtaken_by_one_that_is() {
+    let mut keys = Keys::new(Ordering::Key, [7]);
+    let (retry, earlier, later) = (job(1, [7, 7]), job(2, [7, 7]), job(3, [7, 7]));
+    assert_eq!(keys.admit(&earlier), Admission::Block);
+    assert_eq!(keys.admit(&later), Admission::Block);
+    // The ledger lets go of what it has committed.
+    drop(later);
+    assert!(keys.finish(&retry).is_empty());
+    let asked = keys.next_to_read().unwrap();
+    assert!(keys.take_run(asked, vec![job(3, [7, 7])]).is_none(), "something goes before it");
+    drop(earlier);
+    let asked = keys.next_to_read().unwrap();
+    let first = keys.take_run(asked, vec![job(2, [7, 7]), job(3, [7, 7])]).unwrap();
+    assert_eq!(first.delivery.id, job(2, [7, 7]).delivery.id);
+}
+
+#[test]
 fn where_the_endpoint_orders_a_retry_holds_everything() {
     let mut keys = Keys::new(Ordering::Endpoint, []);
     let jobs: Vec<_> = (1..4).map(|n| job(n, [n, n])).collect();
