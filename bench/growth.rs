@@ -101,11 +101,6 @@ async fn filled(world: &World, fill: &str, size: u64) -> Result<Run, Failed> {
     consumer.stop().await?;
     site.client.batch_execute("delete from walhook.attempt").await?;
     fill_by_pieces(&site, fill, size).await?;
-    // Else the slot would have to come past the WAL of all that first.
-    let mut consumer = kind.start(&site, &world.sink)?;
-    consumer.streams(&site).await?;
-    world.until_quiet(consumer.pid).await;
-    consumer.stop().await?;
     site.client.batch_execute("vacuum (analyze) walhook.attempt, walhook.pending").await?;
     world.until_vacuumed().await?;
     load(&site, world.arguments.rows).await?;
