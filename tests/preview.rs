@@ -20,6 +20,8 @@ const TABLE: &str = "
         at timestamptz, day date, span interval, raw bytea, money money, doc json, docb jsonb, tags text[], days date[],
         pair pair, mood mood, padded char(5), about regclass, twice int8 generated always as (id * 2) stored, nothing text);";
 
+const GENERATED: &str = " twice int8 generated always as (id * 2) stored,";
+
 const ROW: &str = r#"
     9007199254740993, E'é "x" \\ \n', 'hush', true, 1.10, 2.50, 0.1::float8 + 0.2, 1.1, '2026-03-01 12:00:00+05', '2026-03-01',
     interval '1 year 2 days 03:04:05.6', '\xdeadbeef', 12.34, '{"b": 1.10,  "a": null}', '{"b": 1.10, "a": [1]}',
@@ -118,10 +120,15 @@ async fn a_preview_has_the_bytes_that_a_change_sends_whatever_the_types_and_sett
         let setup = format!(
             "update walhook.endpoint set exclude_fields = '[\"secret\"]'; alter table items replica identity {identity}"
         );
-        let shop = Shop::open(TABLE, &setup).await;
+        // Since PostgreSQL 18 no generated column may be in an identity.
+        let (table, row) = match identity {
+            "full" => (TABLE.replace(GENERATED, ""), ROW.replace(" default,", "")),
+            _ => (TABLE.to_owned(), ROW.to_owned()),
+        };
+        let shop = Shop::open(&table, &setup).await;
         let asking = shop.database.connect().await;
         asking.client.batch_execute(ODD_SETTINGS).await.unwrap();
-        shop.database.execute(&format!("insert into items values ({ROW})")).await;
+        shop.database.execute(&format!("insert into items values ({row})")).await;
         let made = shop.hooks.arrived(1).await.remove(0);
         let told = preview(&asking.client, "'crm', 'items', '{\"id\": 9007199254740993}'").await;
         let change = "update items set note = note || '!'; delete from items";

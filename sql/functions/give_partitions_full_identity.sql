@@ -12,6 +12,7 @@ begin
         from   pg_partition_tree(root) as t
         join   pg_class                as c on c.oid = t.relid
         where  c.relreplident <> 'f'
+        and    walhook.may_be_full(c.oid)
     loop
         execute format('alter table only %s replica identity full', member);
     end loop;

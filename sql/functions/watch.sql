@@ -42,7 +42,7 @@ begin
     loop
         execute format('alter publication %I add table only %s', published.pubname, watch.relation);
     end loop;
-    if watched.relreplident <> 'f' then
+    if watched.relreplident <> 'f' and walhook.may_be_full(watch.relation) then
         execute format('alter table only %s replica identity full', watch.relation);
     end if;
     if watched.relkind = 'p' then
@@ -51,5 +51,5 @@ begin
     perform walhook.log_operation('watch', watch.relation::text);
 end
 $$;
-comment on function walhook.watch(regclass, text) is 'Lets changes of a table, the relation, become events from this transaction''s commit on, under a model''s label (schema.table by default). Sets replica identity full, so that they carry the old row.';
+comment on function walhook.watch(regclass, text) is 'Lets changes of a table, the relation, become events from this transaction''s commit on, under a model''s label (schema.table by default). Sets replica identity full, so that they carry the old row; on PostgreSQL 18 not where there are generated columns.';
 revoke all on function walhook.watch(regclass, text) from public;

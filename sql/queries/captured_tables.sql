@@ -42,12 +42,19 @@ left   join pg_namespace   as n on n.nspname = w.schema
 left   join pg_class       as c on c.relnamespace = n.oid and c.relname = w.name
 left   join pg_publication as p on p.pubname = $4
 cross  join lateral (
-           select coalesce(array_agg(m.quoted order by m.quoted) filter (where m.identity <> 'f'), '{}') as not_full,
+           select coalesce(array_agg(m.quoted order by m.quoted) filter (where m.identity <> 'f' and m.may_be_full), '{}') as not_full,
                   coalesce(array_agg(m.quoted order by m.quoted) filter (where m.is_leaf and not m.has_identity), '{}') as without_identity
            from   (
                       select format('%I.%I', mn.nspname, mc.relname) as quoted,
                              mc.relreplident                         as identity,
                              mc.relkind <> 'p'                       as is_leaf,
+                             -- As walhook.may_be_full says, which is not there yet.
+                             current_setting('server_version_num')::integer < 180000
+                             or not exists (
+                                 select
+                                 from   pg_attribute as a
+                                 where  a.attrelid = mc.oid and a.attgenerated <> '' and not a.attisdropped
+                             )                                       as may_be_full,
                              case mc.relreplident
                                  when 'f' then true
                                  when 'n' then false

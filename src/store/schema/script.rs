@@ -118,6 +118,7 @@ const FUNCTIONS: &[&str] = functions! {
     key_predicate
     make_partitions
     managed_endpoint
+    may_be_full
     mapping_faults
     mapping_statement
     model_of_type
