@@ -94,7 +94,7 @@ begin
             fix := format('alter table %s replica identity full', relation);
         elsif change.answer is null and verdict = 'sent' then
             verdict := 'not sent';
-            reason := 'nothing that the endpoint sees has changed';
+            reason := 'the endpoint would see nothing of it';
         end if;
         return next;
     end loop;

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::models;
@@ -97,17 +98,19 @@ struct Value {
 }
 
 impl Previewer {
-    pub(super) fn new(
+    /// Begins to answer, until the task is dropped.
+    pub(super) fn start(
         setup: Setup,
         system_identifier: u64,
         store: Arc<SharedSession>,
-    ) -> (Asked, Self) {
+    ) -> (Asked, JoinSet<()>) {
         let (asked, questions) = mpsc::channel(MOST_WAITING);
-        (Asked(asked), Self { setup, system_identifier, store, questions })
+        let mut task = JoinSet::new();
+        task.spawn(Self { setup, system_identifier, store, questions }.run());
+        (Asked(asked), task)
     }
 
-    /// Answers until the pipeline is dropped.
-    pub(super) async fn run(mut self) {
+    async fn run(mut self) {
         while let Some(question) = self.questions.recv().await {
             // Anybody can write questions that fail, and must not fill the log with them.
             if let Err(error) = self.answer(&question).await {

@@ -282,8 +282,8 @@ impl Setup {
             signals,
             checkpoint,
         );
-        let (asked, previews) =
-            Previewer::new(self.clone(), system.system_identifier, Arc::clone(&shared));
+        let (asked, previewer) =
+            Previewer::start(self.clone(), system.system_identifier, Arc::clone(&shared));
         let reader = Reader {
             asked,
             capture: Capture::new(self.routing.max_event_bytes),
@@ -302,8 +302,6 @@ impl Setup {
         };
         let mut ledger_task = JoinSet::new();
         ledger_task.spawn(ledger.run());
-        let mut previewer = JoinSet::new();
-        previewer.spawn(previews.run());
         Ok(Pipeline {
             setup: self,
             system,
